@@ -1,0 +1,146 @@
+"""The head: the small, bounded part of a session that its turns read and change (DESIGN: "head").
+
+A head is its JSON document; what this release doesn't know survives a round trip. Must never hold the history.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from app.core import limits
+from app.core.errors import DocumentError
+from app.core.messages import from_rfc3339, rfc3339
+
+SCHEMA: Final = 1  # what this release writes and the newest it reads (I9)
+
+AUTH_STATES: Final = ("anonymous", "in_progress", "verifying", "authenticated", "locked_out", "expired")
+HANDOFF_STATES: Final = ("none", "waiting", "active", "resolved")
+
+
+class UserContext(msgspec.Struct, kw_only=True):
+    """Who the customer is, as far as it is known. Times are RFC 3339; never holds an answer to a verification (I10)."""
+
+    session_id: str
+    auth_state: str = "anonymous"
+    customer_name: str | None = None
+    account_number: str | None = None
+    identifying_info: str | None = None
+    failed_attempts: int = 0
+    verified_factors: list[str] = []
+    authenticated_at: str | None = None
+    session_expiry: str | None = None
+    last_interaction: str | None = None
+
+
+class HeadFields(msgspec.Struct, kw_only=True):
+    """The fields of a head that this release knows."""
+
+    user_context: UserContext
+    pending_query: str | None = None
+    current_handoff_ticket_id: str | None = None
+    handoff_state: str = "none"
+    queue_position: int | None = None
+    action: str = "none"
+    agent_states: dict[str, dict[str, Any]] = {}
+
+
+@dataclass(slots=True)
+class Head:
+    """A head in memory: typed ``fields`` over the whole ``document`` they came from."""
+
+    fields: HeadFields
+    document: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def user(self) -> UserContext:
+        """Shortcut to ``fields.user_context``."""
+        return self.fields.user_context
+
+    def copy(self) -> "Head":
+        """An independent copy: a turn works on its own and commits it or drops it."""
+        return Head(copy.deepcopy(self.fields), self.document)
+
+    def public_state(self, ended: bool, now_ms: int) -> dict[str, Any]:
+        """``state`` as PROTOCOL names it. An expired sign-in reads ``expired`` from its moment on."""
+        known, user = self.fields, self.user
+        auth = user.auth_state
+        if auth == "authenticated" and user.session_expiry and from_rfc3339(user.session_expiry) <= now_ms:
+            auth = "expired"
+        return {
+            "auth": auth,
+            "customer_name": user.customer_name,
+            "handoff": known.handoff_state,
+            "ticket": known.current_handoff_ticket_id,
+            "position": known.queue_position,
+            "pending_query": known.pending_query,
+            "action": known.action,
+            "ended": ended,
+        }
+
+    @property
+    def ticket_open(self) -> bool:
+        """Whether a person is awaited or at work: the session then lives seven days (I11)."""
+        return self.fields.handoff_state in {"waiting", "active"}
+
+    def sign_in(self, account: str, name: str | None, now_ms: int, expiry_ms: int) -> None:
+        """The customer is ``account`` until ``expiry_ms``."""
+        user = self.user
+        user.auth_state, user.account_number, user.customer_name = "authenticated", account, name
+        user.authenticated_at, user.session_expiry = rfc3339(now_ms), rfc3339(expiry_ms)
+        user.failed_attempts, user.identifying_info = 0, None
+
+    def sign_out(self) -> bool:
+        """Forget who the customer is; False when nobody was known."""
+        user, known = self.user, self.fields
+        anonymous = UserContext(session_id=user.session_id, last_interaction=user.last_interaction)
+        if user == anonymous and known.pending_query is None and known.action == "none":
+            return False
+        known.user_context, known.pending_query, known.action = anonymous, None, "none"
+        return True
+
+
+def new_head(session_id: str) -> Head:
+    """The head of a conversation that has seen no event."""
+    return Head(HeadFields(user_context=UserContext(session_id=session_id)))
+
+
+def decode_head(raw: bytes) -> Head:
+    """A head from its JSON. Raises ``DocumentError`` if it is none."""
+    try:
+        return head_from_document(orjson.loads(raw))
+    except orjson.JSONDecodeError as error:
+        raise DocumentError("the session's head is not JSON") from error
+
+
+def head_from_document(document: Any) -> Head:
+    """A head from a mapping, unknown fields kept. Raises ``DocumentError`` naming the field that is wrong."""
+    try:
+        fields = msgspec.convert(document, type=HeadFields)
+    except msgspec.ValidationError as error:
+        raise DocumentError(f"not a session document: {error}") from error
+    if fields.user_context.auth_state not in AUTH_STATES or fields.handoff_state not in HANDOFF_STATES:
+        raise DocumentError("not a session document: unknown auth_state or handoff_state")
+    if fields.user_context.session_expiry is not None:
+        try:
+            from_rfc3339(fields.user_context.session_expiry)
+        except ValueError as error:
+            raise DocumentError("not a session document: session_expiry is not a time") from error
+    return Head(fields, document)
+
+
+def head_document(head: Head) -> dict[str, Any]:
+    """The whole document of a head: known fields over what came with it."""
+    known: dict[str, Any] = msgspec.to_builtins(head.fields)
+    known["user_context"] = {**head.document.get("user_context", {}), **known["user_context"]}
+    return {**head.document, **known}
+
+
+def encode_head(head: Head) -> bytes:
+    """A head as JSON. Raises ``DocumentError`` over ``MAX_HEAD`` bytes."""
+    raw = orjson.dumps(head_document(head))
+    if len(raw) > limits.MAX_HEAD:
+        raise DocumentError(f"the head of a session is limited to {limits.MAX_HEAD} bytes")
+    return raw

@@ -1,0 +1,60 @@
+"""The text of an answer on its way out: pieces gathered into numbered chunks (PROTOCOL: ``delta``).
+
+Pure. Must never renumber or reorder a chunk: a continued answer carries on where the dead replica's stored text ends.
+"""
+
+from dataclasses import dataclass, field
+
+from app.core import limits
+from app.core.errors import BatonError
+
+
+class AnswerTooLongError(BatonError):
+    """The agent wrote more than ``limits.MAX_ANSWER`` code points in one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Pieces ``first``..``last`` of a part, joined."""
+
+    part: int
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """One part (assistant message) of a turn: what is stored as partial text, and what is still to be written."""
+
+    part: int = 0
+    last: int = -1  # number of the last stored chunk
+    stored: str = ""
+    pending: list[str] = field(default_factory=list)
+    length: int = 0
+
+    def push(self, piece: str) -> None:
+        """A piece from the agent. Raises ``AnswerTooLongError``."""
+        if not piece:
+            return
+        self.length += len(piece)
+        if self.length + len(self.stored) > limits.MAX_ANSWER:
+            raise AnswerTooLongError("the answer is too long")
+        self.pending.append(piece)
+
+    def take(self) -> Chunks | None:
+        """Everything pending as one delta; None when there is nothing. Counts as stored from here on."""
+        if not self.pending:
+            return None
+        first = self.last + 1
+        self.last += len(self.pending)
+        text = "".join(self.pending)
+        self.pending.clear()
+        self.stored += text
+        self.length = 0
+        return Chunks(self.part, first, self.last, text)
+
+    @property
+    def text(self) -> str:
+        """The whole text of the part."""
+        return self.stored + "".join(self.pending)

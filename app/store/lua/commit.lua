@@ -1,0 +1,49 @@
+-- uses: session lease stop
+-- Stores what a turn says, fenced (I4 I5 I8): its events, its head, and, when it is final, hands on to the next turn.
+-- ARGV: mark, sid, fence, rev, turn, final 0|1, head or '', mode or '', asking 0|1 or '', hold 0|1 or '', lease ms,
+--   ttl ms, body of the turn_end for turns ended by a change of mode, then the bodies of the turn's events
+-- Answers: {'ok', seq of the first event, rev, next turn or '', lease_reply(next)}  (again with the same mark: the same)
+--   {'gone'}  {'fenced'}: nothing was written and nothing may be written  {'stale', rev, head}: the head changed
+local mark, sid, fence, rev, turn, final, head, mode, asking, hold, lease, ttl, dropped = unpack(ARGV)
+local h = read('seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'mode', 'expires_at', 'hold', 'done', 'owner')
+if not h.seq then return { 'gone' } end
+local done, handed_to = done_by(h, mark)
+if done then
+  return { 'ok', done, h.rev, handed_to, handed_to ~= '' and lease_reply(handed_to, 1, 0, 0, -1) }
+end
+if h.fence ~= fence or h.turn ~= turn or redis.call('LINDEX', TODO, 0) ~= turn then return { 'fenced' } end
+if h.rev ~= rev then return { 'stale', h.rev, redis.call('HGET', S, 'head') } end
+
+local now = clock()
+local before = { seq = h.seq, mark = h.mark }
+for i = 14, #ARGV do append(h, mark, now, turn, ARGV[i]) end
+if mode ~= '' and mode ~= h.mode then end_turns(h, mark, now, 1, dropped) end
+rev = bump(rev, mark)
+local set = { 'seq', h.seq, 'rev', rev, 'last', -1 }
+local function put(name, value)
+  if value ~= '' then set[#set + 1] = name; set[#set + 1] = value end
+end
+if tonumber(h.last) >= 0 then redis.call('DEL', PARTIAL) end
+put('head', head); put('mode', mode); put('asking', asking); put('hold', hold)
+if #lines > 0 then put('mark', mark) end
+local next_turn, running, till = '', turn .. '.' .. h.attempt, now + lease
+if final == '0' then
+  put('part', h.part + 1)
+else
+  redis.call('LPOP', TODO)
+  redis.call('HDEL', SECRET, turn)
+  next_turn = redis.call('LINDEX', TODO, 0) or ''
+  if next_turn == '' then
+    redis.call('ZREM', TURNS, sid)
+    redis.call('HSET', S, 'turn', '', 'owner', '', 'lease_until', 0)
+  else
+    redis.call('HSET', S, unpack(lease_fields(fence, h.owner, till, 1, 0, next_turn, 0, -1)))
+  end
+  running = next_turn == '' and '-' or next_turn .. '.1'
+end
+put('done', mark .. ' ' .. (before.seq + 1) .. ' ' .. next_turn)
+redis.call('HSET', S, unpack(set))
+local expires = keep(now, h.expires_at, ttl, hold ~= '' and hold or h.hold)
+if next_turn ~= '' then schedule(sid, till, expires) end
+publish(before, mark, now, rev, running)
+return { 'ok', before.seq + 1, rev, next_turn, next_turn ~= '' and lease_reply(next_turn, 1, 0, 0, -1) }

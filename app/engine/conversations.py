@@ -1,0 +1,172 @@
+"""What a customer's frames do to a conversation: one method a use case, the same on any replica.
+
+Must never know a socket: it gets ids and answers with what happened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.core.errors import ErrorCode, SessionGoneError, StaleError
+from app.core.messages import Event, encode, state_body, user_body
+from app.core.session import Head, new_head
+from app.engine.calls import Accepted, Act, Acted, AskingChanged, Lease, Message, Refusal, Refused, TooFast, Versioned
+from app.engine.heads import Heads
+from app.engine.ports import Store
+from app.engine.turns import Turns
+
+MOST_TRIES = 8  # compare-and-set rounds before giving up: each lost one means that somebody else's won
+
+
+class Vault(Protocol):
+    """Seals verification answers until their turn ends (I10)."""
+
+    def seal(self, text: str, sid: str) -> bytes:
+        """Encrypt for this session."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The message is durable; or it isn't, and ``code`` says why (``retry_after`` in seconds)."""
+
+    seq: int = 0
+    duplicate: bool = False
+    code: ErrorCode | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A verified assertion of the embedding site: the customer's account, name, and until when (Unix ms)."""
+
+    account: str
+    name: str | None
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """The use cases of one replica. ``epoch`` arguments: of a session that the call may create, else None."""
+
+    store: Store
+    heads: Heads
+    turns: Turns
+    vault: Vault
+    wall_ms: Callable[[], int]
+    new_mark: Callable[[], str]
+
+    async def send(self, sid: str, message_id: str, text: str, epoch: str | None) -> Sent:
+        """Accept a user message, and run its turn if it is ours to run.
+
+        Raises ``StoreUnavailableError``, ``NewerSchemaError``, ``SessionGoneError``.
+        """
+        cached = self.heads.get(sid)
+        fresh = None if epoch is None else (epoch, new_head(sid))
+        mark, asking = self.new_mark(), False
+        for _ in range(MOST_TRIES):
+            shown, sealed = ("[redacted]", self.vault.seal(text, sid)) if asking else (text, b"")
+            rev = cached.rev if cached else ""
+            message = Message(sid, mark, message_id, user_body(message_id, shown), asking, sealed, rev, fresh)
+            result = await self.store.accept(message)
+            match result:
+                case Accepted():
+                    if result.lease is not None:
+                        self._run(result, cached, fresh)
+                    return Sent(result.seq, result.duplicate)
+                case TooFast():
+                    return Sent(code=ErrorCode.RATE_LIMITED, retry_after=result.retry_after)
+                case AskingChanged():
+                    asking, cached = result.asking, result.now
+                case Refused.GONE:
+                    raise SessionGoneError(sid)
+                case Refused.FULL:
+                    await self.end(sid)
+                    return Sent(code=ErrorCode.CONVERSATION_ENDED)
+                case Refused.ENDED:
+                    return Sent(code=ErrorCode.CONVERSATION_ENDED)
+        return Sent(code=ErrorCode.UNAVAILABLE)
+
+    def _run(self, result: Accepted, cached: Versioned | None, fresh: tuple[str, Head] | None) -> None:
+        head = result.head or (cached.head if cached and cached.rev == result.rev else None)
+        if head is None and fresh is not None:
+            head = fresh[1]
+        if head is None or result.lease is None:
+            raise SessionGoneError("accept leased a turn without its head")
+        now = Versioned(result.rev, head)
+        self.heads.put(result.lease.sid, now)
+        self.turns.start(result.lease, now)
+
+    async def cancel(self, sid: str, turn: int) -> ErrorCode | None:
+        """Stop the answer of a turn; of one that has ended: nothing happens."""
+        result = await self.store.cancel(sid, self.new_mark(), turn)
+        if isinstance(result, Acted):
+            await self._carry_on(sid, result.lease, None)
+            return None
+        return None if result is Refusal.NONE else ErrorCode.UNKNOWN_TURN
+
+    async def identify(self, sid: str, who: Who, epoch: str | None) -> ErrorCode | None:
+        """The customer is ``who``."""
+
+        def sign_in(head: Head) -> bool:
+            head.sign_in(who.account, who.name, self.wall_ms(), who.expires_ms)
+            return True
+
+        return await self._change(sid, sign_in, epoch)
+
+    async def sign_out(self, sid: str) -> ErrorCode | None:
+        """Forget who the customer is; nothing happens if nobody was known."""
+        return await self._change(sid, Head.sign_out, None)
+
+    async def end(self, sid: str) -> ErrorCode | None:
+        """The conversation ends, with everything that is being answered. Idempotent."""
+        await self._change(sid, lambda _head: True, None, mode="ended")
+        return None
+
+    async def history(self, sid: str, before: int, limit: int) -> tuple[list[Event], bool]:
+        """Older events, oldest first, and whether there are more."""
+        events = await self.store.history(sid, before, limit)
+        return events, bool(events) and events[0].seq > 1
+
+    async def typing(self, sid: str, origin: str, active: bool) -> None:
+        """Tell the others."""
+        await self.store.hint_typing(sid, origin, encode(type="typing", role="user", name=None, active=active))
+
+    async def _change(
+        self, sid: str, change: Callable[[Head], bool], epoch: str | None, mode: str = ""
+    ) -> ErrorCode | None:
+        """Compare-and-set of the head; ``change`` answers False to leave it as it is."""
+        for attempt in range(MOST_TRIES):
+            now = (self.heads.get(sid) if attempt == 0 else None) or await self.store.load(sid)
+            if now is None and epoch is None:
+                raise SessionGoneError(sid)
+            now = now or Versioned("", new_head(sid))
+            head = now.head.copy()
+            if not change(head):
+                return None
+            state = state_body(head.public_state(ended=mode == "ended", now_ms=self.wall_ms()))
+            act = Act(sid, self.new_mark(), now.rev, head, [state], mode, stop=mode == "ended", fresh=epoch)
+            try:
+                result = await self.store.act(act)
+            except StaleError:
+                continue
+            if isinstance(result, Acted):
+                changed = Versioned(result.rev, head)
+                self.heads.put(sid, changed)
+                await self._carry_on(sid, result.lease, changed)
+                return None
+            if result is Refusal.GONE:
+                raise SessionGoneError(sid)
+            return ErrorCode.CONVERSATION_ENDED
+        return ErrorCode.UNAVAILABLE
+
+    async def _carry_on(self, sid: str, lease: Lease | None, now: Versioned | None) -> None:
+        """Whoever stopped a turn or changed the head runs what is left to do."""
+        running = self.turns.running.get(sid)
+        if lease is None:
+            return
+        if running is not None:
+            self.turns.drop(running)
+        now = now or await self.store.load(sid)
+        if now is not None:
+            self.turns.start(lease, now)

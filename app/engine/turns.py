@@ -1,0 +1,204 @@
+"""Runs turns under their leases, detached from any socket (DESIGN: step 3 and 4).
+
+Must never write for a turn whose lease is lost (the store refuses it, I5), and never leave a turn without its end as
+long as it holds the lease (I4).
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from app.agents.port import Agent, Category, Change, NextMessage, Turn
+from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
+from app.core.messages import assistant_body, state_body, turn_end_body
+from app.core.session import Head
+from app.core.turn import Answer, AnswerTooLongError
+from app.engine.calls import Commit, Committed, Lease, Versioned
+from app.engine.heads import Heads
+from app.engine.ports import Store
+from app.engine.writer import AnswerWriter
+from app.observe.metrics import Metrics
+
+APOLOGY: Final = "I'm sorry, something went wrong with this answer. Please try again, or ask for a person."
+MOST_CRASHES: Final = 3
+COMMIT_RETRY: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """Seconds: ``limit`` for one turn's agent, ``lease`` as the store grants it."""
+
+    limit: float
+    lease: float
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """A turn that this replica is running. ``deadline`` is monotonic seconds: stop by then unless renewed."""
+
+    lease: Lease
+    now: Versioned
+    deadline: float
+    task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a message will be stored with."""
+
+    writer: AnswerWriter
+    head: Head | None = None
+    category: str | None = None
+    status: str = "completed"
+    reason: str | None = None
+    bodies: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The turns of one replica. ``clock`` is monotonic seconds, ``wall_ms`` Unix milliseconds."""
+
+    store: Store
+    agent: Agent
+    heads: Heads
+    settings: TurnSettings
+    metrics: Metrics
+    clock: Callable[[], float]
+    wall_ms: Callable[[], int]
+    new_mark: Callable[[], str]
+    new_id: Callable[[], str]
+    running: dict[str, Run] = field(default_factory=dict)
+
+    def start(self, lease: Lease, now: Versioned) -> None:
+        """Run the turn of a lease that was just granted; one that this replica ran before it is stopped."""
+        before = self.running.get(lease.sid)
+        if before is not None:
+            self.drop(before)
+        run = Run(lease, now, lease.asked_at + self.settings.lease)
+        self.running[lease.sid] = run
+        run.task = asyncio.get_running_loop().create_task(self._run(run))
+
+    def drop(self, run: Run) -> None:
+        """Stop a run whose lease is lost; it writes nothing more."""
+        if self.running.get(run.lease.sid) is run:
+            del self.running[run.lease.sid]
+        if run.task is not None:
+            run.task.cancel()
+
+    async def _run(self, run: Run) -> None:
+        log = structlog.get_logger().bind(session=run.lease.sid, turn=run.lease.turn)
+        try:
+            while True:
+                following = await self._turn(run)
+                if following is None:
+                    return
+                run.lease, run.deadline = following, following.asked_at + self.settings.lease
+        except (FencedError, SessionGoneError, StaleError) as error:
+            self.metrics.fenced.inc()
+            log.warning("turn_lost", why=type(error).__name__)
+        except StoreUnavailableError:
+            log.warning("turn_dropped", why="no store until the lease ran out")
+        finally:
+            if self.running.get(run.lease.sid) is run:
+                del self.running[run.lease.sid]
+
+    async def _turn(self, run: Run) -> Lease | None:
+        """Answer one turn; the next one, if its commit handed one on."""
+        lease, started = run.lease, self.clock()
+        continues = self.agent.continues and lease.last >= 0
+        answer = Answer(lease.part, lease.last, lease.text) if continues else Answer(lease.part)
+        draft = Draft(AnswerWriter(self.store, lease, answer, lambda: self.drop(run)))
+        try:
+            if lease.crashes >= MOST_CRASHES:
+                draft.status, draft.reason = "failed", "crashes"
+            else:
+                draft = await self._ask(run, draft)
+            await draft.writer.finish()
+            self._close_message(draft)
+            if draft.status == "failed":
+                draft.bodies.append(assistant_body(self.new_id(), APOLOGY, self.agent.name, None))
+            committed = await self._commit(run, draft, final=True)
+        finally:
+            draft.writer.close()
+        self.metrics.turns.labels(draft.status).inc()
+        self.metrics.turn_seconds.observe(self.clock() - started)
+        return committed.next
+
+    async def _ask(self, run: Run, draft: Draft) -> Draft:
+        """Let the agent write; whatever it does, a draft comes back to be committed."""
+        lease = run.lease
+        text = str(lease.event.document().get("text", ""))
+        shown = draft.writer.answer.stored
+        turn = Turn(lease.sid, lease.turn, lease.attempt, text, run.now.head, shown, self.wall_ms())
+        try:
+            async with asyncio.timeout(self.settings.limit):
+                async for piece in self.agent.answer(turn):
+                    match piece:
+                        case str():
+                            draft.writer.push(piece)
+                        case Change():
+                            draft.head = piece.head
+                        case Category():
+                            draft.category = piece.name
+                        case NextMessage():
+                            draft = await self._next_message(run, draft)
+                        case _:
+                            raise TypeError(f"an agent yielded {type(piece).__name__}")
+        except (FencedError, SessionGoneError, StaleError, StoreUnavailableError):
+            raise
+        except TimeoutError:
+            draft.status, draft.reason = "failed", "timeout"
+        except AnswerTooLongError:
+            draft.status, draft.reason = "failed", "too_long"
+        except Exception as error:  # noqa: BLE001 - agents are foreign code: any of their errors ends the turn, not us
+            # Only where and what kind: an exception's text may quote the customer (I10).
+            where = _where(error)
+            structlog.get_logger().error("agent_failed", session=lease.sid, turn=lease.turn, error=where)
+            draft.status, draft.reason, draft.head = "failed", "error", None
+        return draft
+
+    async def _next_message(self, run: Run, draft: Draft) -> Draft:
+        await draft.writer.finish()
+        self._close_message(draft)
+        await self._commit(run, draft, final=False)
+        answer = Answer(draft.writer.answer.part + 1)
+        return Draft(AnswerWriter(self.store, run.lease, answer, lambda: self.drop(run)))
+
+    def _close_message(self, draft: Draft) -> None:
+        text = draft.writer.answer.text
+        if text.strip():
+            draft.bodies.append(assistant_body(self.new_id(), text, self.agent.name, draft.category))
+
+    async def _commit(self, run: Run, draft: Draft, *, final: bool) -> Committed:
+        """Store it, again and again while the lease lasts."""
+        if draft.head is not None:
+            now = self.wall_ms()
+            state = draft.head.public_state(ended=False, now_ms=now)
+            if state != run.now.head.public_state(ended=False, now_ms=now):
+                draft.bodies.append(state_body(state))
+        if final:
+            draft.bodies.append(turn_end_body(draft.status, draft.reason))
+        commit = Commit(self.new_mark(), run.lease, run.now.rev, draft.bodies, final, draft.head)
+        while True:
+            try:
+                committed = await self.store.commit(commit)
+                break
+            except StoreUnavailableError:
+                if self.clock() > run.deadline:
+                    raise
+                await asyncio.sleep(COMMIT_RETRY * random.uniform(0.5, 1))  # noqa: S311 - jitter
+        run.now = Versioned(committed.rev, draft.head or run.now.head)
+        self.heads.put(run.lease.sid, run.now)
+        return committed
+
+
+def _where(error: BaseException) -> str:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = "" if frame is None else f" at {frame.tb_frame.f_code.co_name}:{frame.tb_lineno}"
+    return f"{type(error).__name__}{place}"

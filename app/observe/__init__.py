@@ -1,0 +1,1 @@
+"""Logs and metrics. Must never carry the text of a message, a token or an answer (I10)."""

@@ -1,0 +1,112 @@
+"""Reads the log again for rooms that may have missed something (I6): one reader a room, a bounded number at once.
+
+Must never deliver what isn't the successor of the room's tail; where the log disagrees with what was delivered, the
+room is dissolved and its sockets resume.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from app.core import limits
+from app.core.errors import CloseCode, ErrorCode, NewerSchemaError, StoreUnavailableError
+from app.core.messages import Cursor, error
+from app.engine.ports import Store
+from app.fanout.room import Room
+
+TOP_CHECK_EVERY: Final = 4.0  # seconds; with the check's own time this bounds how late a lost publication arrives
+CHECKS_AT_ONCE: Final = 500
+REPAIRS_AT_ONCE: Final = 32
+RETRY_AFTER: Final = 0.3
+
+Dissolve = Callable[..., None]
+
+
+class Repairs:
+    """The log's reader for the rooms of one hub. ``rooms`` is the hub's own; ``dissolve`` closes a room's sockets."""
+
+    def __init__(self, store: Store, rooms: dict[str, Room], dissolve: Dissolve, new_id: Callable[[], str]) -> None:
+        self._store, self._rooms, self._dissolve, self._new_id = store, rooms, dissolve, new_id
+        self._slots = asyncio.Semaphore(REPAIRS_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger()
+
+    def _here(self, room: Room) -> bool:
+        return self._here(room)
+
+    async def run(self) -> None:
+        """Check every room's top against the log, spread over ``TOP_CHECK_EVERY``, until cancelled."""
+        while True:
+            rooms = list(self._rooms.values())
+            await asyncio.sleep(TOP_CHECK_EVERY * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+            for start in range(0, len(rooms), CHECKS_AT_ONCE):
+                await asyncio.gather(*(self._check_top(room) for room in rooms[start : start + CHECKS_AT_ONCE]))
+
+    async def _check_top(self, room: Room) -> None:
+        if not room.members or room.busy:
+            return
+        try:
+            top = await self._store.top(room.sid)
+        except StoreUnavailableError:
+            return
+        if room.busy or not self._here(room):
+            return
+        if top is None:
+            if room.tail.seq > 0:
+                self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
+        elif not room.tail.same(top.seq, top.mark) or top.epoch != room.epoch:
+            # Seen while a publication is under way this is nothing; the log says.
+            self.soon(room)
+
+    def soon(self, room: Room) -> None:
+        """Read the log for a room; once more if a reader is already at it."""
+        if room.busy:
+            room.stale = True
+            return
+        room.busy = True
+        task = asyncio.get_running_loop().create_task(self._repair(room))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _repair(self, room: Room) -> None:
+        try:
+            while self._here(room) and room.members:
+                room.stale = False
+                try:
+                    async with self._slots:
+                        current = await self._read_on(room)
+                except StoreUnavailableError:
+                    await asyncio.sleep(RETRY_AFTER * random.uniform(0.5, 1))  # noqa: S311 - jitter
+                    continue
+                if current and not room.stale:
+                    return
+        except NewerSchemaError:
+            self._dissolve(room, CloseCode.RESTART)
+        finally:
+            room.busy = False
+
+    async def _read_on(self, room: Room) -> bool:
+        """Deliver what the log has after the tail; True when there is no more."""
+        at = Cursor(room.epoch, room.tail.seq, room.tail.mark)
+        snapshot = await self._store.join(room.sid, at, limits.HISTORY_PAGE)
+        if snapshot is None:
+            if at.seq > 0:
+                self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
+            return True
+        if snapshot.epoch != at.epoch:
+            self._dissolve(room, CloseCode.RESTART)
+            return True
+        if not snapshot.recovered:
+            # What was delivered here isn't in the log: another history goes on (I3).
+            self._log.error("log_forked", session=room.sid, seq=at.seq)
+            await self._store.fork(room.sid, room.epoch, self._new_id())
+            self._dissolve(room, CloseCode.RESTART)
+            return True
+        room.deliver(snapshot.events)
+        if room.tail.seq == snapshot.seq:
+            room.adopt(snapshot)
+            room.show_whole()
+        return room.tail.seq >= snapshot.seq

@@ -1,0 +1,132 @@
+"""One conversation on one replica: who listens here, and how far each of them is (I3).
+
+No I/O and no awaiting: the hub feeds it. Must never hand a member an event that isn't the successor of its last one.
+"""
+
+from dataclasses import dataclass, field
+
+from app.core.messages import Event, encode, turn_start
+from app.core.publication import Delta, Running
+from app.core.tail import Partial, Tail, follow
+from app.engine.calls import Snapshot
+from app.engine.ports import Sink
+
+
+def delta_frame(delta: Delta) -> str:
+    """``delta`` on the wire."""
+    return encode(
+        type="delta", turn=delta.turn, attempt=delta.attempt, part=delta.part, first=delta.first, last=delta.last,
+        text=delta.text,
+    )  # fmt: skip
+
+
+def _is_answer(event: Event) -> bool:
+    """Whether the event is a message of the running turn's answer: the next delta belongs to the next part."""
+    return event.seq != event.turn and event.body.startswith('"type":"message"') and '"assistant"' in event.body[:200]
+
+
+@dataclass(slots=True)
+class Member:
+    """One socket's place in a conversation: the last event it was sent, and the last piece of the running answer."""
+
+    sink: Sink
+    seq: int = 0
+    mark: str = "0"
+    running: Running | None = None
+    shown: tuple[int, int, int] = (0, 0, -1)  # turn, part, last chunk
+
+    def event(self, event: Event, frame: str) -> None:
+        """Send an event unless it was sent before."""
+        if event.seq == self.seq + 1:
+            self.sink.durable(frame)
+            self.seq, self.mark = event.seq, event.mark
+
+    def start(self, running: Running | None) -> None:
+        """Say which turn runs, once."""
+        if running is not None and running != self.running:
+            self.sink.droppable(turn_start(running.turn, running.attempt))
+        self.running = running
+
+    def delta(self, delta: Delta, frame: str, whole: str | None) -> None:
+        """Send a piece that continues what was shown, else the whole text so far; a drop mends itself next time."""
+        follows = delta.first == 0 or self.shown == (delta.turn, delta.part, delta.first - 1)
+        chosen = frame if follows else whole
+        if chosen is not None and self.sink.droppable(chosen):
+            self.shown = (delta.turn, delta.part, delta.last)
+
+
+@dataclass(slots=True)
+class Room:
+    """The members of a conversation and what this replica has seen of it."""
+
+    sid: str
+    epoch: str = ""
+    tail: Tail = field(default_factory=Tail)
+    partial: Partial | None = None
+    members: dict[str, Member] = field(default_factory=dict)
+    joining: int = 0
+    known: bool = False  # whether tail and epoch were read from the log
+    stale: bool = False  # the log has to be read (once more)
+    missed: bool = False  # the subscription was interrupted
+    busy: bool = False  # a repair is under way
+
+    def deliver(self, events: list[Event]) -> None:
+        """Hand on events that follow the tail."""
+        for event in events:
+            if event.seq != self.tail.seq + 1:
+                continue
+            self.tail.advance(event)
+            frame = event.frame()
+            for member in self.members.values():
+                member.event(event, frame)
+            if self.partial is not None and event.turn == self.partial.turn and _is_answer(event):
+                self.partial.part, self.partial.last, self.partial.text = self.partial.part + 1, -1, ""
+
+    def run(self, running: Running | None) -> None:
+        """A turn started, changed hands, or nothing runs any more."""
+        before = (self.partial.turn, self.partial.attempt) if self.partial else None
+        self.partial = follow(self.partial, running)
+        now = (self.partial.turn, self.partial.attempt) if self.partial else None
+        if now == before:
+            return
+        for member in self.members.values():
+            member.start(running)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Take over what the log's reader says is being written, if it is newer than what was published."""
+        running = snapshot.running
+        self.run(running)
+        if running is None or self.partial is None:
+            return
+        mine = (self.partial.attempt, self.partial.part, self.partial.last)
+        if (running.attempt, snapshot.part, snapshot.last) > mine:
+            self.partial = Partial(running.turn, running.attempt, snapshot.part, snapshot.last, snapshot.text)
+
+    def write(self, delta: Delta) -> bool:
+        """Hand on a piece of the running answer; False if the whole text has to be read again."""
+        if self.partial is None or self.partial.turn != delta.turn:
+            return self.partial is not None and self.partial.turn > delta.turn
+        if not self.partial.apply(delta):
+            return False
+        if (self.partial.part, self.partial.last) == (delta.part, delta.last):
+            self.show(delta)
+        return True
+
+    def show(self, delta: Delta) -> None:
+        """Send a piece, or what a member missed before it."""
+        frame, whole = delta_frame(delta), None
+        for member in self.members.values():
+            if whole is None and self.partial is not None and delta.first != 0:
+                full = self.partial.whole()
+                whole = delta_frame(full) if full else None
+            member.delta(delta, frame, whole)
+
+    def show_whole(self) -> None:
+        """After a hole: everything so far, to those who haven't seen it."""
+        full = self.partial.whole() if self.partial else None
+        if full is None:
+            return
+        frame = delta_frame(full)
+        for member in self.members.values():
+            if member.shown != (full.turn, full.part, full.last):
+                member.delta(full, frame, frame)

@@ -1,0 +1,122 @@
+"""Serves one replica with uvicorn, on sockets that already listen. Must never start a second loop in a process."""
+
+import asyncio
+import contextvars
+import signal
+import socket
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from app.core.limits import MAX_FRAME
+from app.settings import Settings
+from app.wiring import Replica, open_replica
+
+PING_SECONDS: Final = 20.0  # WebSocket pings: finds clients that are gone without a close
+
+
+class CuttableProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, with a way to cut a connection whose client takes nothing any more.
+
+    A close waits for the transport's buffer, and a client that doesn't read never empties it.
+    """
+
+    def handle_connect(self, event: Request) -> None:
+        """Put ``abort`` into the scope's state."""
+        self.app_state = {**self.app_state, "abort": self.transport.abort}
+        super().handle_connect(event)
+
+
+class DrainingServer(uvicorn.Server):
+    """uvicorn that drains before it shuts down: its own shutdown closes every WebSocket at once."""
+
+    def __init__(self, config: uvicorn.Config, replica: Replica) -> None:
+        super().__init__(config)
+        self._replica = replica
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()  # a signal arrives outside of it, and logs would lose the replica
+        self._drain: asyncio.Task[None] | None = None
+        self._watch = self._loop.create_task(self._failure())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """First signal: drain. Second: hurry."""
+        self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        if self._drain is None:
+            self._drain = self._loop.create_task(self._replica.drain.run(), context=self._context)
+            self._drain.add_done_callback(self._drained)
+        else:
+            self.should_exit = True
+
+    def _drained(self, task: asyncio.Task[None]) -> None:
+        self.should_exit = True
+        if not task.cancelled():
+            task.result()
+
+    async def _failure(self) -> None:
+        await self._replica.failed.wait()
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """After a hurried drain the turns that still run are handed over first."""
+        self._watch.cancel()
+        if self._drain is not None and not self._drain.done():
+            self._drain.cancel()
+            await self._replica.drain.release()
+        await super().shutdown(sockets)
+
+
+def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
+    """The ASGI application. ``X-Forwarded-*`` is believed from ``trusted_proxies`` only."""
+    app: Any = Starlette(
+        routes=[WebSocketRoute("/ws", replica.socket), *replica.pages.routes(), *replica.admin.routes()]
+    )
+    return ProxyHeadersMiddleware(app, list(trusted_proxies)) if trusted_proxies else app
+
+
+async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
+    async with open_replica(settings) as replica:
+        config = uvicorn.Config(
+            build_app(replica, settings.trusted_proxies),
+            loop="none",
+            http="httptools",
+            ws=CuttableProtocol,
+            ws_max_size=MAX_FRAME,
+            ws_per_message_deflate=False,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
+            lifespan="off",
+            log_config=None,
+            log_level="warning",  # at info it writes a line, with the query string, for each connection
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        await DrainingServer(config, replica).serve(sockets=sockets)
+        return replica.failed.is_set()
+
+
+def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve on ``sockets`` until SIGTERM or SIGINT, then drain. Blocks.
+
+    Raises:
+        SettingsError: see ``open_replica``.
+        RuntimeError: a part of the replica failed; it must be started again.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        if uvloop.run(_serve(settings, sockets)):
+            raise RuntimeError("a part of the replica failed")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,18 @@
+/**
+ * How long to wait before the next attempt to connect. Pure: chance is passed in. It must never answer a delay that
+ * is the same for everybody, not even for the first retry: thousands of clients lose a replica at the same moment.
+ */
+
+export const FLOOR_MS = 500;
+export const CEILING_MS = 20_000;
+
+/**
+ * Full jitter over the whole window, from 0.5 s to a ceiling that doubles from 1 s to 20 s.
+ * @param {number} retry 0 for the first retry
+ * @param {() => number} random in [0, 1)
+ * @returns {number} milliseconds
+ */
+export function backoff(retry, random) {
+  const ceiling = Math.min(CEILING_MS, FLOOR_MS * 2 ** (Math.min(retry, 30) + 1));
+  return Math.round(FLOOR_MS + random() * (ceiling - FLOOR_MS));
+}

@@ -1,0 +1,42 @@
+"""Fixtures that every test may use: one Redis for a whole run, empty for each test and judged after it (I11)."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.redis_server import RedisServer
+
+MAY_LIVE_FOREVER = frozenset({"baton:shards"})
+"""The record of the shard count; every other key has a deadline (I11)."""
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The server that tests share. One that kills or restores its Redis takes `own_redis`."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> Iterator[str]:
+    """The address of the shared, empty server; afterwards a key without a TTL fails the test (I11)."""
+    if not redis_server.alive:
+        redis_server.start()
+    redis_server.command("FLUSHALL")
+    yield redis_server.url
+    judge_ttls(redis_server)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A server that only this test uses, and may kill, restart and restore; judged like the shared one."""
+    with RedisServer() as server:
+        yield server
+        if server.alive:
+            judge_ttls(server)
+
+
+def judge_ttls(server: RedisServer) -> None:
+    """Raise AssertionError naming the keys without a TTL (I11)."""
+    forever = [key for key in server.keys_without_ttl() if key not in MAY_LIVE_FOREVER]
+    assert not forever, f"keys without a TTL: {', '.join(forever)}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import signal
 import socket
 from types import FrameType
@@ -10,28 +11,15 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
-from starlette.routing import WebSocketRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from app.core.limits import MAX_FRAME
+from app.edge.websocket import Receive, Scope, Send
+from app.edge.wire import WireProtocol
 from app.settings import Settings
 from app.wiring import Replica, open_replica
 
 PING_SECONDS: Final = 20.0  # WebSocket pings: finds clients that are gone without a close
-
-
-class CuttableProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with a way to cut a connection whose client takes nothing any more.
-
-    A close waits for the transport's buffer, and a client that doesn't read never empties it.
-    """
-
-    def handle_connect(self, event: Request) -> None:
-        """Put ``abort`` into the scope's state."""
-        self.app_state = {**self.app_state, "abort": self.transport.abort}
-        super().handle_connect(event)
 
 
 class DrainingServer(uvicorn.Server):
@@ -76,10 +64,17 @@ class DrainingServer(uvicorn.Server):
 
 def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
     """The ASGI application. ``X-Forwarded-*`` is believed from ``trusted_proxies`` only."""
-    app: Any = Starlette(
-        routes=[WebSocketRoute("/ws", replica.socket), *replica.pages.routes(), *replica.admin.routes()]
-    )
-    return ProxyHeadersMiddleware(app, list(trusted_proxies)) if trusted_proxies else app
+    pages: Any = Starlette(routes=[*replica.pages.routes(), *replica.admin.routes()])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # A connection lives for hours below whatever stands here: no router and no middleware on its stack.
+        if scope["type"] == "websocket" and scope["path"] == "/ws":
+            await replica.socket(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    outer: Any = app
+    return ProxyHeadersMiddleware(outer, list(trusted_proxies)) if trusted_proxies else outer
 
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
@@ -88,7 +83,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
             build_app(replica, settings.trusted_proxies),
             loop="none",
             http="httptools",
-            ws=CuttableProtocol,
+            ws=WireProtocol,
             ws_max_size=MAX_FRAME,
             ws_per_message_deflate=False,
             ws_ping_interval=PING_SECONDS,
@@ -113,6 +108,10 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
         SettingsError: see ``open_replica``.
         RuntimeError: a part of the replica failed; it must be started again.
     """
+    # The default thresholds spend a third of the time looking for cycles among objects that live for hours.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         if uvloop.run(_serve(settings, sockets)):

@@ -8,7 +8,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -55,13 +55,20 @@ class Replica:
     failed: asyncio.Event
 
 
-def new_mark() -> str:
-    """A random decimal from 1 to 2^63-1 (DESIGN: "Marks")."""
-    return str(int.from_bytes(os.urandom(8)) >> 1 or 1)
+def marks() -> Callable[[], str]:
+    """A source of random decimals from 1 to 2^63-1 (DESIGN: "Marks"): seeded by the system, needs no secrecy."""
+    source = random.Random(os.urandom(32))  # noqa: S311 - a mark must be new, not unguessable
+    return lambda: str(source.getrandbits(63) or 1)
+
+
+def message_ids() -> Callable[[], str]:
+    """A source of 128-bit ids for messages: they must not collide; they open nothing."""
+    source = random.Random(os.urandom(32))  # noqa: S311 - see above
+    return lambda: f"{source.getrandbits(128):032x}"
 
 
 def new_id() -> str:
-    """128 random bits: session ids are unguessable, message ids don't collide."""
+    """128 unguessable bits, for sessions, epochs and connections."""
     return secrets.token_urlsafe(16)
 
 
@@ -87,7 +94,7 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
     redis.feed.listen(hub)
     door = _door(settings, redis.node)
     vault = SecretVault(settings.secrets, os.urandom)
-    conversations = Conversations(redis.store, heads, turns, vault, wall_ms, new_mark)
+    conversations = Conversations(redis.store, heads, turns, vault, wall_ms, turns.new_mark)
     tokens, identities = Tokens(settings.secrets), Identities(settings.identity_secret)
     services = Services(door, conversations, hub, tokens, identities, metrics, name, new_id, time.monotonic, time.time)
     watch = Watch(door, redis, hub, metrics)
@@ -98,7 +105,7 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
         yield Replica(
             WebSocketEndpoint(services),
             Pages(metrics, settings.admin_key, name, watch.not_ready, watch.measure, load_assets()),
-            Admin(redis.store, settings.admin_key, new_mark, new_id),
+            Admin(redis.store, settings.admin_key, turns.new_mark, new_id),
             Drain(door, turns, settings.drain_seconds),
             failed,
         )
@@ -155,7 +162,7 @@ def _redis(settings: Settings, name: str) -> Redis:
         rate=settings.rate_limit,
         shards=SHARDS,
     )
-    store = RedisStore(node, replay, scripts, own, new_id, new_mark)
+    store = RedisStore(node, replay, scripts, own, message_ids(), marks())
     return Redis(node, replay, RedisFeed(dialer, node, name, SHARDS, time.monotonic), store)
 
 
@@ -165,7 +172,7 @@ def _turns(settings: Settings, store: RedisStore, heads: Heads, metrics: Metrics
     except UnknownAgentError as error:
         raise SettingsError(str(error)) from error
     limits = TurnSettings(TURN_LIMIT, settings.lease_seconds)
-    return Turns(store, agent, heads, limits, metrics, time.monotonic, wall_ms, new_mark, new_id)
+    return Turns(store, agent, heads, limits, metrics, time.monotonic, wall_ms, marks(), message_ids())
 
 
 def _door(settings: Settings, node: Node) -> Door:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from app.core.session import Head
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One turn to answer.
 
     ``text`` is the user's. ``head`` is read-only: copy it to change it and yield a ``Change``. ``partial`` is what the

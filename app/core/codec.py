@@ -8,7 +8,19 @@ import msgspec
 import orjson
 
 from app.core.errors import BadFrameError
-from app.core.messages import ClientFrame, Ping, Send
+from app.core.messages import Cancel, ClientFrame, End, Hello, History, Identify, Ping, Send, SignOut, Typing
+
+_KINDS: Final[dict[str, type[ClientFrame]]] = {
+    "hello": Hello,
+    "send": Send,
+    "cancel": Cancel,
+    "history": History,
+    "identify": Identify,
+    "sign_out": SignOut,
+    "typing": Typing,
+    "end": End,
+    "ping": Ping,
+}
 
 # orjson refuses lone surrogates; the protocol wants them answered as an invalid text, not as an unreadable frame.
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -22,8 +34,11 @@ def decode(raw: str) -> ClientFrame:
             a ``ping`` whose ``t`` can't be sent back.
     """
     try:
-        frame: ClientFrame = msgspec.convert(_parse(raw), type=ClientFrame)
-    except (msgspec.ValidationError, ValueError, RecursionError) as error:
+        document = _parse(raw)
+        # By hand where msgspec's own tagged union would do: that one collects its types anew at each call.
+        kind = _KINDS[document["type"]]
+        frame: ClientFrame = msgspec.convert(document, type=kind)
+    except (msgspec.ValidationError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise BadFrameError("not a frame of baton.v1") from error
     if isinstance(frame, Send) and not _encodable(frame.id):
         raise BadFrameError("an id must be Unicode text")

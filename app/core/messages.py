@@ -3,8 +3,8 @@
 Must never hold behaviour: which frame is allowed when is ``connection.py``; what it does is the engine.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -84,8 +84,7 @@ class Ping(msgspec.Struct, tag="ping", frozen=True):
 ClientFrame = Hello | Send | Cancel | History | Identify | SignOut | Typing | End | Ping
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One durable event as the log holds it.
 
     ``body`` is JSON text without its opening brace, from ``"type":`` on: what is known before Redis gives the event
@@ -103,6 +102,11 @@ class Event:
         turn = "null" if self.turn is None else self.turn
         return f'{{"seq":{self.seq},"mark":"{self.mark}","at":"{rfc3339(self.at_ms)}","turn":{turn},{self.body}'
 
+    @property
+    def text(self) -> str:
+        """The text of a message; empty for any other event."""
+        return str(orjson.loads("{" + self.body).get("text", ""))
+
     def document(self) -> dict[str, Any]:
         """The event as a mapping, for export and for reading a text back."""
         document: dict[str, Any] = orjson.loads(self.frame())
@@ -111,7 +115,12 @@ class Event:
 
 def rfc3339(ms: int) -> str:
     """Unix milliseconds as RFC 3339 UTC with milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).isoformat()[:-6]
 
 
 def from_rfc3339(text: str) -> int:

@@ -3,21 +3,19 @@
 Ephemeral hints (I6): whatever is lost here is read again from the log. Must never trust a field's presence.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from app.core.messages import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(msgspec.Struct, frozen=True):
     """The turn that is being answered and which attempt writes it."""
 
     turn: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(msgspec.Struct, frozen=True):
     """Durable events just stored. ``before`` is the (seq, mark) of the event in front of them; ``rev`` the head's."""
 
     before: tuple[int, str]
@@ -26,8 +24,7 @@ class Events:
     running: Running | None
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(msgspec.Struct, frozen=True):
     """A piece of the answer being written: chunks ``first``..``last`` of a part; ``first`` 0 replaces the part."""
 
     turn: int
@@ -38,21 +35,18 @@ class Delta:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TypingHint:
+class TypingHint(msgspec.Struct, frozen=True):
     """Somebody is typing; ``origin`` is the connection that said so and must not be told."""
 
     origin: str
     frame: str
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(msgspec.Struct, frozen=True):
     """The conversation was erased."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forked:
+class Forked(msgspec.Struct, frozen=True):
     """The epoch was replaced: every socket must resume."""
 
 

@@ -5,6 +5,8 @@ Pure. Must never renumber or reorder a chunk: a continued answer carries on wher
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from app.core import limits
 from app.core.errors import BatonError
 
@@ -13,8 +15,7 @@ class AnswerTooLongError(BatonError):
     """The agent wrote more than ``limits.MAX_ANSWER`` code points in one message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunks:
+class Chunks(msgspec.Struct, frozen=True):
     """Pieces ``first``..``last`` of a part, joined."""
 
     part: int

@@ -5,6 +5,7 @@ Must never wait for an agent: turns run detached, their answers come through the
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -103,17 +104,26 @@ class SocketSession:
             case Hello():
                 await self._hello(frame)
             case Cancel():
-                self._say(await conversations.cancel(sid, frame.turn) if self._stored else ErrorCode.UNKNOWN_TURN)
+                self._say(await conversations.cancel(sid, frame.turn))
             case History():
                 await self._history(frame)
             case Identify():
                 await self._identify(frame)
             case SignOut():
-                self._say(await conversations.sign_out(sid) if self._stored else None)
+                self._say(await self._unless_new(conversations.sign_out(sid), None))
             case Typing():
                 await conversations.typing(sid, self._outbox.id, frame.active)
             case End():
-                self._say(await conversations.end(sid) if self._stored else ErrorCode.SESSION_GONE)
+                self._say(await self._unless_new(conversations.end(sid), ErrorCode.SESSION_GONE))
+
+    async def _unless_new(self, act: Awaitable[ErrorCode | None], otherwise: ErrorCode | None) -> ErrorCode | None:
+        """``otherwise`` if nobody has stored the conversation yet: another connection may have, only the store knows."""
+        try:
+            return await act
+        except SessionGoneError:
+            if self._stored:
+                raise
+            return otherwise
 
     def _say(self, code: ErrorCode | None) -> None:
         if code is not None:
@@ -127,8 +137,9 @@ class SocketSession:
         if sent.code is None:
             self._stored = True
             self._outbox.durable(messages.ack(frame.id, sent.seq, sent.duplicate))
-            services.metrics.messages.labels("duplicate" if sent.duplicate else "accepted").inc()
-            services.metrics.accept_seconds.observe(services.monotonic() - started)
+            metrics = services.metrics
+            (metrics.messages.labels("duplicate") if sent.duplicate else metrics.accepted).inc()
+            metrics.accept_seconds.observe(services.monotonic() - started)
             return
         services.metrics.messages.labels(sent.code).inc()
         if sent.code is ErrorCode.RATE_LIMITED:

@@ -4,9 +4,8 @@ Must never block its caller and never drop a durable frame silently: who can't t
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.core.errors import CloseCode
 
@@ -17,34 +16,47 @@ CLOSE_GRACE: Final = 10.0  # seconds a client has to take the close frame before
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+class Wire(Protocol):
+    """The connection under an outbox (``edge/wire.py``)."""
+
+    @property
+    def writing(self) -> bool:
+        """Whether it takes more."""
+        ...
+
+    def on_resume(self, resumed: Callable[[], None]) -> None:
+        """Say when it takes more again."""
+        ...
+
+    def write_texts(self, frames: list[str]) -> None:
+        """Send frames in one write."""
+        ...
+
+    def cut(self) -> None:
+        """Drop the connection."""
+        ...
+
+
 class Outbox:
-    """The sending side of one socket (port: ``engine/ports.py``, class ``Sink``)."""
+    """The sending side of one socket (port: ``engine/ports.py``, class ``Sink``). A tick's frames go in one write."""
 
     __slots__ = (
-        "_abort",
-        "_closing",
-        "_cut",
-        "_drained",
-        "_loop",
-        "_queue",
-        "_send",
-        "_size",
-        "_task",
-        "id",
+        "_close_task", "_closing", "_cut", "_drained", "_loop", "_queue", "_scheduled", "_send", "_size", "_wire", "id",
         "sent_at",
-    )
+    )  # fmt: skip
 
-    def __init__(self, connection_id: str, send: Send, abort: Callable[[], None]) -> None:
+    def __init__(self, connection_id: str, wire: Wire, send: Send, loop: asyncio.AbstractEventLoop) -> None:
         self.id = connection_id
-        self._send, self._abort = send, abort
-        self._loop = asyncio.get_running_loop()
-        self._queue: deque[str] | None = None
+        self._wire, self._send, self._loop = wire, send, loop
+        self._queue: list[str] | None = None
         self._size = 0
-        self._task: asyncio.Task[None] | None = None
+        self._scheduled = False
         self._drained: asyncio.Future[None] | None = None
         self._closing: CloseCode | None = None
+        self._close_task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
-        self.sent_at = self._loop.time()
+        self.sent_at = loop.time()
+        wire.on_resume(self._flush)
 
     @property
     def closing(self) -> CloseCode | None:
@@ -62,7 +74,7 @@ class Outbox:
             return
         self._put(frame)
         if self._size > HARD:
-            self._empty()
+            self._queue, self._size = None, 0
             self.close(CloseCode.TOO_SLOW)
 
     def droppable(self, frame: str) -> bool:
@@ -86,9 +98,9 @@ class Outbox:
         for frame in frames:
             self._put(frame)
         self._closing = code
-        self._cut = self._loop.call_later(CLOSE_GRACE, self._abort)
+        self._cut = self._loop.call_later(CLOSE_GRACE, self._wire.cut)
         self._wake()
-        self._start()
+        self._schedule()
 
     def gone(self) -> None:
         """The socket is closed: nothing more can be sent."""
@@ -96,43 +108,54 @@ class Outbox:
             self._closing = CloseCode.NORMAL
         if self._cut is not None:
             self._cut.cancel()
-        if self._task is not None:
-            self._task.cancel()
-        self._empty()
+        if self._close_task is not None:
+            self._close_task.cancel()
+        self._queue, self._size = None, 0
+        self._wake()
 
     def _put(self, frame: str) -> None:
         if self._queue is None:
-            self._queue = deque()
+            self._queue = []
         self._queue.append(frame)
         self._size += len(frame)
-        self._start()
+        if not self._scheduled:
+            self._schedule()
 
-    def _start(self) -> None:
-        if self._task is None:
-            self._task = self._loop.create_task(self._drain())
-
-    def _empty(self) -> None:
-        self._queue, self._size = None, 0
-        self._wake()
+    def _schedule(self) -> None:
+        self._scheduled = True
+        self._loop.call_soon(self._flush)
 
     def _wake(self) -> None:
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         self._drained = None
 
-    async def _drain(self) -> None:
-        try:
-            while self._queue:
-                frame = self._queue.popleft()
-                await self._send({"type": "websocket.send", "text": frame})
-                self._size -= min(len(frame), self._size)
-                if self._size <= SOFT:
-                    self._wake()
-            self._queue = None  # an idle connection keeps no deque
+    def _flush(self) -> None:
+        """Write what the transport takes; the rest when it says so."""
+        self._scheduled = False
+        while self._queue and self._wire.writing:
+            batch = self._batch(self._queue)
+            self._wire.write_texts(batch)
             self.sent_at = self._loop.time()
-            if self._closing is not None:
-                await self._send({"type": "websocket.close", "code": int(self._closing), "reason": ""})
+        if self._size <= SOFT:
+            self._wake()
+        if not self._queue and self._closing is not None and self._close_task is None and self._wire.writing:
+            self._close_task = self._loop.create_task(self._say_goodbye(self._closing))
+
+    def _batch(self, queue: list[str]) -> list[str]:
+        """Take what fits into one write. An idle connection keeps no list."""
+        if self._size <= SOFT:
+            self._queue, self._size = None, 0
+            return queue
+        size, count = 0, 0
+        while count < len(queue) and size <= SOFT:
+            size += len(queue[count])
+            count += 1
+        self._queue, self._size = queue[count:], self._size - size
+        return queue[:count]
+
+    async def _say_goodbye(self, code: CloseCode) -> None:
+        try:
+            await self._send({"type": "websocket.close", "code": int(code), "reason": ""})
         except OSError:
-            return  # the client is gone (uvicorn's ClientDisconnected); the receiving side notices
-        finally:
-            self._task = None
+            return  # the client was quicker (uvicorn's ClientDisconnected)

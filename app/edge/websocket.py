@@ -101,7 +101,7 @@ class WebSocketEndpoint:
             services.metrics.refused.labels(why).inc()
             await send({"type": "websocket.close", "code": int(code), "reason": why})
             return
-        outbox = Outbox(services.new_id(), send, scope["state"]["abort"])
+        outbox = Outbox(services.new_id(), scope["state"]["wire"], send, asyncio.get_running_loop())
         door.sockets[outbox.id] = outbox
         services.metrics.connections.inc()
         session = SocketSession(services, outbox)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from app.core.errors import ErrorCode, SessionGoneError, StaleError
 from app.core.messages import Event, encode, state_body, user_body
 from app.core.session import Head, new_head
@@ -26,8 +28,7 @@ class Vault(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(msgspec.Struct, frozen=True):
     """The message is durable; or it isn't, and ``code`` says why (``retry_after`` in seconds)."""
 
     seq: int = 0

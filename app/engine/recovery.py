@@ -28,6 +28,7 @@ class Recovery:
         """Renew what has run for a third of its lease, in one write, until cancelled."""
         while True:
             await asyncio.sleep(self._lease / 6)
+            self._turns.stop_overdue()
             now = self._turns.clock()
             due = [run for run in self._turns.running.values() if run.deadline - now < self._lease * 2 / 3]
             await asyncio.gather(*(self._renew(run, now) for run in due))

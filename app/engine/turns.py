@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from app.agents.port import Agent, Category, Change, NextMessage, Turn
 from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
@@ -20,7 +21,7 @@ from app.core.turn import Answer, AnswerTooLongError
 from app.engine.calls import Commit, Committed, Lease, Versioned
 from app.engine.heads import Heads
 from app.engine.ports import Store
-from app.engine.writer import AnswerWriter
+from app.engine.writer import AnswerWriter, Ticker
 from app.observe.metrics import Metrics
 
 APOLOGY: Final = "I'm sorry, something went wrong with this answer. Please try again, or ask for a person."
@@ -44,6 +45,8 @@ class Run:
     now: Versioned
     deadline: float
     task: asyncio.Task[None] | None = None
+    asked_since: float | None = None  # monotonic seconds; None while no agent is at work
+    overdue: bool = False
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class Turns:
     new_mark: Callable[[], str]
     new_id: Callable[[], str]
     running: dict[str, Run] = field(default_factory=dict)
+    ticker: Ticker = field(default_factory=Ticker)
 
     def start(self, lease: Lease, now: Versioned) -> None:
         """Run the turn of a lease that was just granted; one that this replica ran before it is stopped."""
@@ -89,19 +93,31 @@ class Turns:
         if run.task is not None:
             run.task.cancel()
 
+    def stop_overdue(self) -> None:
+        """End the agents that have had their time: looked at now and then, a timer a turn would cost more."""
+        now = self.clock()
+        for run in self.running.values():
+            if run.asked_since is not None and now - run.asked_since > self.settings.limit and run.task is not None:
+                run.overdue = True
+                run.task.cancel()
+
+    def _log(self, run: Run) -> FilteringBoundLogger:
+        logger: FilteringBoundLogger = structlog.get_logger().bind(session=run.lease.sid, turn=run.lease.turn)
+        return logger
+
     async def _run(self, run: Run) -> None:
-        log = structlog.get_logger().bind(session=run.lease.sid, turn=run.lease.turn)
         try:
             while True:
                 following = await self._turn(run)
                 if following is None:
                     return
                 run.lease, run.deadline = following, following.asked_at + self.settings.lease
+                run.overdue = False
         except (FencedError, SessionGoneError, StaleError) as error:
             self.metrics.fenced.inc()
-            log.warning("turn_lost", why=type(error).__name__)
+            self._log(run).warning("turn_lost", why=type(error).__name__)
         except StoreUnavailableError:
-            log.warning("turn_dropped", why="no store until the lease ran out")
+            self._log(run).warning("turn_dropped", why="no store until the lease ran out")
         finally:
             if self.running.get(run.lease.sid) is run:
                 del self.running[run.lease.sid]
@@ -111,7 +127,7 @@ class Turns:
         lease, started = run.lease, self.clock()
         continues = self.agent.continues and lease.last >= 0
         answer = Answer(lease.part, lease.last, lease.text) if continues else Answer(lease.part)
-        draft = Draft(AnswerWriter(self.store, lease, answer, lambda: self.drop(run)))
+        draft = Draft(AnswerWriter(self.store, self.ticker, lease, answer, lambda: self.drop(run)))
         try:
             if lease.crashes >= MOST_CRASHES:
                 draft.status, draft.reason = "failed", "crashes"
@@ -124,41 +140,48 @@ class Turns:
             committed = await self._commit(run, draft, final=True)
         finally:
             draft.writer.close()
-        self.metrics.turns.labels(draft.status).inc()
+        done = draft.status == "completed"
+        (self.metrics.completed if done else self.metrics.turns.labels(draft.status)).inc()
         self.metrics.turn_seconds.observe(self.clock() - started)
         return committed.next
 
     async def _ask(self, run: Run, draft: Draft) -> Draft:
         """Let the agent write; whatever it does, a draft comes back to be committed."""
         lease = run.lease
-        text = str(lease.event.document().get("text", ""))
         shown = draft.writer.answer.stored
-        turn = Turn(lease.sid, lease.turn, lease.attempt, text, run.now.head, shown, self.wall_ms())
+        turn = Turn(lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, shown, self.wall_ms())
         try:
-            async with asyncio.timeout(self.settings.limit):
-                async for piece in self.agent.answer(turn):
-                    match piece:
-                        case str():
-                            draft.writer.push(piece)
-                        case Change():
-                            draft.head = piece.head
-                        case Category():
-                            draft.category = piece.name
-                        case NextMessage():
-                            draft = await self._next_message(run, draft)
-                        case _:
-                            raise TypeError(f"an agent yielded {type(piece).__name__}")
+            run.asked_since = self.clock()
+            async for piece in self.agent.answer(turn):
+                match piece:
+                    case str():
+                        draft.writer.push(piece)
+                    case Change():
+                        draft.head = piece.head
+                    case Category():
+                        draft.category = piece.name
+                    case NextMessage():
+                        run.asked_since = None
+                        draft = await self._next_message(run, draft)
+                        run.asked_since = self.clock()
+                    case _:
+                        raise TypeError(f"an agent yielded {type(piece).__name__}")
         except (FencedError, SessionGoneError, StaleError, StoreUnavailableError):
             raise
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if not run.overdue or run.task is None:
+                raise
+            run.task.uncancel()
             draft.status, draft.reason = "failed", "timeout"
         except AnswerTooLongError:
             draft.status, draft.reason = "failed", "too_long"
         except Exception as error:  # noqa: BLE001 - agents are foreign code: any of their errors ends the turn, not us
             # Only where and what kind: an exception's text may quote the customer (I10).
             where = _where(error)
-            structlog.get_logger().error("agent_failed", session=lease.sid, turn=lease.turn, error=where)
+            self._log(run).error("agent_failed", error=where)
             draft.status, draft.reason, draft.head = "failed", "error", None
+        finally:
+            run.asked_since = None
         return draft
 
     async def _next_message(self, run: Run, draft: Draft) -> Draft:
@@ -166,7 +189,7 @@ class Turns:
         self._close_message(draft)
         await self._commit(run, draft, final=False)
         answer = Answer(draft.writer.answer.part + 1)
-        return Draft(AnswerWriter(self.store, run.lease, answer, lambda: self.drop(run)))
+        return Draft(AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.drop(run)))
 
     def _close_message(self, draft: Draft) -> None:
         text = draft.writer.answer.text

@@ -1,11 +1,12 @@
 """Sends the text of an answer while it is being written: gathered for ``INTERVAL``, one delta at a time, in order.
 
-Must never have two deltas under way: the store appends by chunk number.
+Must never have two deltas of a turn under way: the store appends by chunk number.
 """
 
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from app.core.errors import FencedError, SessionGoneError, StoreUnavailableError
@@ -17,42 +18,60 @@ INTERVAL: Final = 0.04  # seconds; an answer that is ready sooner costs no delta
 RETRY_AFTER: Final = 0.2
 
 
+@dataclass(slots=True)
+class Ticker:
+    """One timer for all answers that are being written: a timer a turn would cost more than the turn's delta."""
+
+    writers: set["AnswerWriter"] = field(default_factory=set)
+    timer: asyncio.TimerHandle | None = None
+
+    def add(self, writer: "AnswerWriter") -> None:
+        """Flush this writer at the next ticks, until it is removed."""
+        self.writers.add(writer)
+        if self.timer is None:
+            self.timer = asyncio.get_running_loop().call_later(INTERVAL, self._tick)
+
+    def _tick(self) -> None:
+        self.timer = None
+        for writer in list(self.writers):
+            writer.flush()
+        if self.writers:
+            self.timer = asyncio.get_running_loop().call_later(INTERVAL, self._tick)
+
+
 class AnswerWriter:
     """Writes one part. ``lost`` is called when the lease turns out to be lost."""
 
-    def __init__(self, store: Store, lease: Lease, answer: Answer, lost: Callable[[], None]) -> None:
-        self._store, self._lease, self.answer, self._lost = store, lease, answer, lost
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+    __slots__ = ("_flight", "_lease", "_lost", "_store", "_ticker", "_ticking", "answer")
+
+    def __init__(self, store: Store, ticker: Ticker, lease: Lease, answer: Answer, lost: Callable[[], None]) -> None:
+        self._store, self._ticker, self._lease, self.answer, self._lost = store, ticker, lease, answer, lost
+        self._ticking = False
         self._flight: asyncio.Task[None] | None = None
 
     def push(self, piece: str) -> None:
         """A piece from the agent. Raises ``AnswerTooLongError``."""
         self.answer.push(piece)
-        if self._timer is None and self._flight is None:
-            self._timer = self._loop.call_later(INTERVAL, self._flush)
+        if not self._ticking:
+            self._ticking = True
+            self._ticker.add(self)
+
+    def flush(self) -> None:
+        """Send what is pending, unless a delta is still under way."""
+        if self._flight is None and (chunks := self.answer.take()) is not None:
+            self._flight = asyncio.get_running_loop().create_task(self._send(chunks))
 
     async def finish(self) -> None:
         """Wait for the delta under way; what is still pending goes with the commit."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._ticker.writers.discard(self)
         if self._flight is not None:
             await self._flight
 
     def close(self) -> None:
         """Write nothing more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._ticker.writers.discard(self)
         if self._flight is not None:
             self._flight.cancel()
-
-    def _flush(self) -> None:
-        self._timer = None
-        chunks = self.answer.take()
-        if chunks is not None:
-            self._flight = self._loop.create_task(self._send(chunks))
 
     async def _send(self, chunks: Chunks) -> None:
         try:
@@ -63,12 +82,10 @@ class AnswerWriter:
                     await asyncio.sleep(RETRY_AFTER * random.uniform(0.5, 1))  # noqa: S311 - jitter
                     continue
                 if stored is None:
-                    break
+                    return
                 # What is stored isn't what we thought: write the whole text.
                 chunks = Chunks(chunks.part, 0, chunks.last, self.answer.stored)
         except (FencedError, SessionGoneError):
             self._lost()
         finally:
             self._flight = None
-        if self.answer.pending and self._timer is None:
-            self._timer = self._loop.call_later(INTERVAL, self._flush)

@@ -35,7 +35,7 @@ class Repairs:
         self._log = structlog.get_logger()
 
     def _here(self, room: Room) -> bool:
-        return self._here(room)
+        return self._rooms.get(room.sid) is room
 
     async def run(self) -> None:
         """Check every room's top against the log, spread over ``TOP_CHECK_EVERY``, until cancelled."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.store.keys import SessionKeys
+from app.store.keys import SessionKeys, session_keys
 from app.store.link import Argument
 from app.store.node import Node
 from app.store.scripts import Script, Scripts
@@ -34,7 +34,7 @@ class RedisBase:
 
     def keys(self, sid: str) -> SessionKeys:
         """The keys of a session."""
-        return SessionKeys(sid, self.settings.shards)
+        return session_keys(sid, self.settings.shards)
 
     async def run(self, script: Script, sid: str, *arguments: Argument) -> Any:
         """Run a script on a session's keys. Raises ``StoreUnavailableError``."""

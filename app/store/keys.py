@@ -1,6 +1,7 @@
 """Names of keys: one conversation = one hash slot (DESIGN: "Data in Redis"). Must never be built anywhere else."""
 
 import zlib
+from functools import lru_cache
 from typing import Final
 
 SHARDS_KEY: Final = b"baton:shards"  # the record of the shard count; the only key without a TTL (I11)
@@ -43,6 +44,12 @@ class SessionKeys:
     def ids(self) -> bytes:
         """Client message id to seq."""
         return self.all[2]
+
+
+@lru_cache(maxsize=16_384)
+def session_keys(sid: str, shards: int) -> SessionKeys:
+    """The keys of a session, kept for the next call."""
+    return SessionKeys(sid, shards)
 
 
 def shard_of(sid: str, shards: int = SHARDS) -> int:

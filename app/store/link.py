@@ -115,6 +115,7 @@ class Link(asyncio.Protocol):
         self.lost.set_result(None)
         self._watchdog.cancel()
         self._transport.abort()
+        self._connection._writer = None  # closed: its finalizer has nothing to warn of
         waiting, self._waiting = self._waiting, deque()
         for future, _ in waiting:
             if not future.done():

@@ -1,7 +1,10 @@
 -- Ending turns and handing on what is left, for the scripts that name it in their `-- uses:` line.
 -- Ends every turn in todo but the first `from`: for a hand-over to a person, or the end of the conversation.
 local function end_turns(h, mark, now, from, body)
-  for i, turn in ipairs(redis.call('LRANGE', TODO, from, -1)) do append(h, mark, now, turn, body) end
+  for _, turn in ipairs(redis.call('LRANGE', TODO, from, -1)) do
+    append(h, mark, now, turn, body)
+    redis.call('HDEL', SECRET, turn)
+  end
   if from == 0 then redis.call('DEL', TODO, SECRET) else redis.call('LTRIM', TODO, 0, from - 1) end
 end
 
@@ -25,7 +28,7 @@ local function hand_on(h, mark, sid, now, owner, lease, stopped)
     h.attempt = h.attempt + 1
   end
   local busy = h.turn ~= ''
-  redis.call('HSET', S, unpack(lease_fields(h.fence, busy and owner or '', busy and now + lease or 0, h.attempt or 0,
+  redis.call('HSET', S, unpack(lease_fields(h.fence, busy and owner or '', busy and now + lease or 0, h.attempt or 1,
     h.crashes or 0, h.turn, h.part or 0, h.last or -1)))
   if not busy then redis.call('ZREM', TURNS, sid) end
   return busy and h.turn .. '.' .. h.attempt or '-'

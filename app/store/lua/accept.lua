@@ -12,7 +12,8 @@ local now, new = clock(), {}
 if not h.schema then
   if fresh == '' then return { 'gone' } end
   h = { seq = 0, mark = '0', rev = '1-' .. mark, fence = '0-0', mode = 'bot', asking = '0' }
-  new = { 'schema', schema, 'epoch', epoch, 'rev', h.rev, 'mode', 'bot', 'asking', '0', 'head', fresh, 'created_at', now }
+  new = { 'schema', schema, 'epoch', epoch, 'rev', h.rev, 'mode', 'bot', 'asking', '0', 'head', fresh,
+    'created_at', now, 'attempt', 1, 'crashes', 0, 'part', 0, 'last', -1 }
 elseif newer(h, schema) then
   return { 'schema' }
 end
@@ -36,16 +37,21 @@ append(h, mark, now, bot and h.seq + 1 or '', body)
 redis.call('HSET', IDS, id, h.seq)
 local first = bot and redis.call('RPUSH', TODO, h.seq) == 1
 local fence, running, till = '', '-', now + lease
-redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'tat', tat + gap, unpack(new))
 if first then
+  -- attempt, crashes, part and last are as the last turn's end left them: 1, 0, 0, -1.
   fence, running = bump(h.fence, mark), h.seq .. '.1'
-  redis.call('HSET', S, unpack(lease_fields(fence, owner, till, 1, 0, h.seq, 0, -1)))
+  redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'tat', tat + gap, 'fence', fence, 'owner', owner,
+    'lease_until', till, 'turn', h.seq, unpack(new))
+else
+  redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'tat', tat + gap, unpack(new))
 end
-if sealed ~= '' then redis.call('HSET', SECRET, h.seq, sealed) end
 redis.call('ZADD', ACTIVE, now, sid)
 local expires = keep(now, h.expires_at, ttl, h.hold)
-for _, key in ipairs(sealed ~= '' and { IDS, TODO, SECRET } or { IDS, TODO }) do
-  redis.call('PEXPIREAT', key, expires, 'NX')
+if not h.tat then redis.call('PEXPIREAT', IDS, expires, 'NX') end
+if first then redis.call('PEXPIREAT', TODO, expires, 'NX') end
+if sealed ~= '' then
+  redis.call('HSET', SECRET, h.seq, sealed)
+  redis.call('PEXPIREAT', SECRET, expires, 'NX')
 end
 if first then schedule(sid, till, expires)
 elseif bot and expired(h, now, lease) then schedule(sid, h.lease_until or 0, expires) end

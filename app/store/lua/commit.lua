@@ -5,7 +5,8 @@
 -- Answers: {'ok', seq of the first event, rev, next turn or '', lease_reply(next)}  (again with the same mark: the same)
 --   {'gone'}  {'fenced'}: nothing was written and nothing may be written  {'stale', rev, head}: the head changed
 local mark, sid, fence, rev, turn, final, head, mode, asking, hold, lease, ttl, dropped = unpack(ARGV)
-local h = read('seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'mode', 'expires_at', 'hold', 'done', 'owner')
+local h = read('seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'mode', 'expires_at', 'hold',
+  'done')
 if not h.seq then return { 'gone' } end
 local done, handed_to = done_by(h, mark)
 if done then
@@ -19,13 +20,12 @@ local before = { seq = h.seq, mark = h.mark }
 for i = 14, #ARGV do append(h, mark, now, turn, ARGV[i]) end
 if mode ~= '' and mode ~= h.mode then end_turns(h, mark, now, 1, dropped) end
 rev = bump(rev, mark)
-local set = { 'seq', h.seq, 'rev', rev, 'last', -1 }
-local function put(name, value)
-  if value ~= '' then set[#set + 1] = name; set[#set + 1] = value end
+local set = { 'seq', h.seq, 'rev', rev, 'mark', #lines > 0 and mark or h.mark }
+local function put(name, value, before_it)
+  if value ~= '' and value ~= before_it then set[#set + 1] = name; set[#set + 1] = value end
 end
-if tonumber(h.last) >= 0 then redis.call('DEL', PARTIAL) end
+if h.last ~= '-1' then redis.call('DEL', PARTIAL); put('last', -1) end
 put('head', head); put('mode', mode); put('asking', asking); put('hold', hold)
-if #lines > 0 then put('mark', mark) end
 local next_turn, running, till = '', turn .. '.' .. h.attempt, now + lease
 if final == '0' then
   put('part', h.part + 1)
@@ -33,13 +33,10 @@ else
   redis.call('LPOP', TODO)
   redis.call('HDEL', SECRET, turn)
   next_turn = redis.call('LINDEX', TODO, 0) or ''
-  if next_turn == '' then
-    redis.call('ZREM', TURNS, sid)
-    redis.call('HSET', S, 'turn', '', 'owner', '', 'lease_until', 0)
-  else
-    redis.call('HSET', S, unpack(lease_fields(fence, h.owner, till, 1, 0, next_turn, 0, -1)))
-  end
   running = next_turn == '' and '-' or next_turn .. '.1'
+  set[#set + 1] = 'turn'; set[#set + 1] = next_turn
+  put('part', '0', h.part); put('attempt', '1', h.attempt); put('crashes', '0', h.crashes)
+  if next_turn == '' then redis.call('ZREM', TURNS, sid) else put('lease_until', till) end
 end
 put('done', mark .. ' ' .. (before.seq + 1) .. ' ' .. next_turn)
 redis.call('HSET', S, unpack(set))

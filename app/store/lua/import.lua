@@ -12,7 +12,7 @@ for i = 12, 11 + 3 * count, 3 do append(top, mark, ARGV[i], ARGV[i + 1], ARGV[i 
 for i = 12 + 3 * count, #ARGV, 2 do redis.call('HSET', IDS, ARGV[i], ARGV[i + 1]) end
 redis.call('HSET', S, 'schema', schema, 'epoch', epoch, 'seq', top.seq, 'mark', top.seq > 0 and mark or '0',
   'rev', '1-' .. mark, 'fence', '0-0', 'mode', mode, 'hold', hold, 'asking', '0', 'head', head, 'turn', '',
-  'created_at', created, 'done', mark .. ' 1 ')
+  'created_at', created, 'done', mark .. ' 1 ', 'attempt', 1, 'crashes', 0, 'part', 0, 'last', -1)
 redis.call('ZADD', ACTIVE, active, sid)
 local expires = keep(now, nil, ttl, hold)
 redis.call('PEXPIREAT', ACTIVE, expires, 'NX')

@@ -1,0 +1,50 @@
+"""The bytes of a WebSocket connection, under uvicorn: many frames in one write, and a way to cut the connection.
+
+ASGI sends one frame a call, each through every middleware and to the socket by itself; a turn has five. A close waits
+for the transport's buffer, which a client that doesn't read never empties. Must never frame by hand: websockets does.
+"""
+
+from collections.abc import Callable
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+from websockets.protocol import State
+
+
+class WireProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, found by the application as ``scope["state"]["wire"]``."""
+
+    _resumed: Callable[[], None] | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """Put this connection into the scope's state."""
+        self.app_state = {**self.app_state, "wire": self}
+        super().handle_connect(event)
+
+    @property
+    def writing(self) -> bool:
+        """Whether the transport takes more; its buffer is bounded by its high-water mark and one batch."""
+        return self.writable.is_set()
+
+    def on_resume(self, resumed: Callable[[], None]) -> None:
+        """Call ``resumed`` whenever the transport takes more again."""
+        self._resumed = resumed
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has emptied."""
+        super().resume_writing()
+        if self._resumed is not None:
+            self._resumed()
+
+    def write_texts(self, frames: list[str]) -> None:
+        """Send text frames in one write; nothing once a close was sent or received."""
+        connection = self.conn
+        if connection.state is not State.OPEN or self.transport.is_closing():
+            return
+        for frame in frames:
+            connection.send_text(frame.encode())
+        self.transport.write(b"".join(connection.data_to_send()))
+
+    def cut(self) -> None:
+        """Drop the connection with whatever it has not taken."""
+        self.transport.abort()

@@ -3,13 +3,15 @@
 import asyncio
 import contextvars
 import gc
+import os
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
+import structlog
 import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -97,8 +99,19 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
             date_header=False,
             timeout_graceful_shutdown=2,
         )
+        ports = [sock.getsockname()[1] for sock in sockets if sock.family in {socket.AF_INET, socket.AF_INET6}]
+        structlog.get_logger().info("replica_started", pid=os.getpid(), ports=ports)
         await DrainingServer(config, replica).serve(sockets=sockets)
         return replica.failed.is_set()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop, where there is one (not on Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -106,7 +119,7 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
 
     Raises:
         SettingsError: see ``open_replica``.
-        RuntimeError: a part of the replica failed; it must be started again.
+        SystemExit: a part of the replica failed; it must be started again.
     """
     # The default thresholds spend a third of the time looking for cycles among objects that live for hours.
     gc.collect()
@@ -114,8 +127,10 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
     gc.set_threshold(10_000, 20, 20)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        if uvloop.run(_serve(settings, sockets)):
-            raise RuntimeError("a part of the replica failed")
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            failed = runner.run(_serve(settings, sockets))
+        if failed:
+            raise SystemExit(1)  # the log says which part; whoever supervises starts it again
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

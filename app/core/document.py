@@ -108,7 +108,7 @@ def read(document: Any, session_id: str, mark: str) -> Imported:
         raise DocumentError(f"not a session document: events: {error}") from error
     if len(events) > MAX_EVENTS:
         raise DocumentError(f"a conversation holds at most {MAX_EVENTS} events")
-    ids = _ids(envelope.ids, events)
+    ids = _ids(None if envelope.events is None else envelope.ids, events)  # renumbered: those given mean nothing
     status = "completed" if envelope.events is None else "failed"
     return Imported(session_id, head, _close_turns(events, mark, status), ids, created, active, envelope.mode)
 

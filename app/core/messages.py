@@ -124,11 +124,13 @@ def _second(second: int) -> str:
 
 
 def from_rfc3339(text: str) -> int:
-    """The inverse of ``rfc3339``. Raises ``ValueError`` for anything else."""
+    """The inverse of ``rfc3339``. Raises ``ValueError`` for anything else, also for what is no year in UTC."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("a time needs its offset")
-    return round(at.timestamp() * 1000)
+    ms = round(at.timestamp() * 1000)
+    rfc3339(ms)
+    return ms
 
 
 def body(**fields: Any) -> bytes:

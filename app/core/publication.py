@@ -1,4 +1,4 @@
-"""What the Lua scripts publish on a conversation's channel, parsed. The format is theirs (``store/lua/_shared.lua``).
+"""What the Lua scripts publish on a conversation's channel, parsed. The format is theirs (``store/lua/_session.lua``).
 
 Ephemeral hints (I6): whatever is lost here is read again from the log. Must never trust a field's presence.
 """

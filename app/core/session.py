@@ -139,8 +139,11 @@ def head_document(head: Head) -> dict[str, Any]:
 
 
 def encode_head(head: Head) -> bytes:
-    """A head as JSON. Raises ``DocumentError`` over ``MAX_HEAD`` bytes."""
-    raw = orjson.dumps(head_document(head))
+    """A head as JSON. Raises ``DocumentError`` over ``MAX_HEAD`` bytes, or if it nests too deep to be written."""
+    try:
+        raw = orjson.dumps(head_document(head))
+    except orjson.JSONEncodeError as error:
+        raise DocumentError("the head of a session can't be written as JSON") from error
     if len(raw) > limits.MAX_HEAD:
         raise DocumentError(f"the head of a session is limited to {limits.MAX_HEAD} bytes")
     return raw

@@ -75,11 +75,11 @@ class Admin:
         """Active sessions, newest first."""
         try:
             limit = int(request.query_params.get("limit", "50"))
+            if not 1 <= limit <= MAX_PAGE:
+                return _problem("bad_request", f"limit must be from 1 to {MAX_PAGE}.", 400)
             ids, cursor = await self.store.active_ids(request.query_params.get("cursor") or None, limit)
         except ValueError:
             return _problem("bad_request", "cursor or limit is not valid.", 400)
-        if not 1 <= limit <= MAX_PAGE:
-            return _problem("bad_request", f"limit must be from 1 to {MAX_PAGE}.", 400)
         return json_response({"sessions": [{"session_id": sid} for sid in ids], "cursor": cursor})
 
     async def export(self, request: Request) -> Response:

@@ -17,6 +17,7 @@ from app.core.messages import (
     Cancel,
     ClientFrame,
     End,
+    Event,
     Hello,
     History,
     Identify,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.edge.websocket import Services
     from app.engine.calls import Snapshot
 
+MAX_PAGE = 256 * 1024  # characters of events in one history frame; a whole page could be more than an outbox holds
 UNAVAILABLE_RETRY = 1.0  # seconds that a client is asked to wait when the store is away
 
 
@@ -117,7 +119,7 @@ class SocketSession:
                 self._say(await self._unless_new(conversations.end(sid), ErrorCode.SESSION_GONE))
 
     async def _unless_new(self, act: Awaitable[ErrorCode | None], otherwise: ErrorCode | None) -> ErrorCode | None:
-        """``otherwise`` if nobody has stored the conversation yet: another connection may have, only the store knows."""
+        """``otherwise`` if the conversation isn't stored yet; another connection may have: only the store knows."""
         try:
             return await act
         except SessionGoneError:
@@ -150,8 +152,9 @@ class SocketSession:
 
     async def _history(self, frame: History) -> None:
         events, more = await self._services.conversations.history(self._sid, frame.before, frame.limit)
+        page = _fitting(events)
         await self._outbox.drained()
-        self._outbox.durable(messages.history(events, more))
+        self._outbox.durable(messages.history(page, more or len(page) < len(events)))
 
     async def _identify(self, frame: Identify) -> None:
         try:
@@ -206,6 +209,14 @@ class SocketSession:
             heartbeat=services.door.rules.heartbeat,
             limits={"text": limits.MAX_TEXT, "frame": limits.MAX_FRAME},
         )
+
+
+def _fitting(events: list[Event]) -> list[Event]:
+    """The newest of these that fit into one frame, at least one; the client asks for the others with the next page."""
+    first, size = len(events), 0
+    while first > 0 and (size := size + len(events[first - 1].body)) <= MAX_PAGE:
+        first -= 1
+    return events[min(first, len(events) - 1) :]
 
 
 def _id_of(frame: ClientFrame) -> str | None:

@@ -158,8 +158,9 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Top(msgspec.Struct, frozen=True):
-    """The newest durable event of a conversation."""
+    """The newest durable event of a conversation, and where its running answer stands: turn (0: none), part, last."""
 
     epoch: str
     seq: int
     mark: str
+    answer: tuple[int, int, int]

@@ -104,6 +104,8 @@ class Conversations:
         if isinstance(result, Acted):
             await self._carry_on(sid, result.lease, None)
             return None
+        if result is Refusal.GONE:
+            raise SessionGoneError(sid)
         return None if result is Refusal.NONE else ErrorCode.UNKNOWN_TURN
 
     async def identify(self, sid: str, who: Who, epoch: str | None) -> ErrorCode | None:
@@ -121,8 +123,8 @@ class Conversations:
 
     async def end(self, sid: str) -> ErrorCode | None:
         """The conversation ends, with everything that is being answered. Idempotent."""
-        await self._change(sid, lambda _head: True, None, mode="ended")
-        return None
+        code = await self._change(sid, lambda _head: True, None, mode="ended")
+        return None if code is ErrorCode.CONVERSATION_ENDED else code
 
     async def history(self, sid: str, before: int, limit: int) -> tuple[list[Event], bool]:
         """Older events, oldest first, and whether there are more."""

@@ -5,6 +5,7 @@ room is dissolved and its sockets resume.
 """
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +18,9 @@ from app.core.messages import Cursor, error
 from app.engine.ports import Store
 from app.fanout.room import Room
 
-TOP_CHECK_EVERY: Final = 4.0  # seconds; with the check's own time this bounds how late a lost publication arrives
+# Seconds; with the check's own time this bounds how late a lost publication arrives: of a running answer, of any event.
+ANSWER_CHECK_EVERY: Final = 1.3
+TOP_CHECK_EVERY: Final = 3  # answer checks
 CHECKS_AT_ONCE: Final = 500
 REPAIRS_AT_ONCE: Final = 32
 RETRY_AFTER: Final = 0.3
@@ -38,16 +41,17 @@ class Repairs:
         return self._rooms.get(room.sid) is room
 
     async def run(self) -> None:
-        """Check every room's top against the log, spread over ``TOP_CHECK_EVERY``, until cancelled."""
-        while True:
-            rooms = list(self._rooms.values())
-            await asyncio.sleep(TOP_CHECK_EVERY * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
+        """Check rooms against the log until cancelled: those with a running answer often, the others less."""
+        for tick in itertools.count():
+            rooms = [room for room in self._rooms.values() if room.partial or tick % TOP_CHECK_EVERY == 0]
+            await asyncio.sleep(ANSWER_CHECK_EVERY * random.uniform(0.8, 1.0))  # noqa: S311 - jitter
             for start in range(0, len(rooms), CHECKS_AT_ONCE):
                 await asyncio.gather(*(self._check_top(room) for room in rooms[start : start + CHECKS_AT_ONCE]))
 
     async def _check_top(self, room: Room) -> None:
         if not room.members or room.busy:
             return
+        seen = room.answer
         try:
             top = await self._store.top(room.sid)
         except StoreUnavailableError:
@@ -60,6 +64,10 @@ class Repairs:
         elif not room.tail.same(top.seq, top.mark) or top.epoch != room.epoch:
             # Seen while a publication is under way this is nothing; the log says.
             self.soon(room)
+        elif top.answer > max(seen, room.answer) and top.answer[0]:
+            self.soon(room)
+        else:
+            room.show_whole()  # to those who were too slow for a piece and have caught up
 
     def soon(self, room: Room) -> None:
         """Read the log for a room; once more if a reader is already at it."""

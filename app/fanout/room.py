@@ -121,6 +121,11 @@ class Room:
                 whole = delta_frame(full) if full else None
             member.delta(delta, frame, whole)
 
+    @property
+    def answer(self) -> tuple[int, int, int]:
+        """Where the running answer stands here: turn (0: none), part, last chunk."""
+        return (self.partial.turn, self.partial.part, self.partial.last) if self.partial else (0, 0, -1)
+
     def show_whole(self) -> None:
         """After a hole: everything so far, to those who haven't seen it."""
         full = self.partial.whole() if self.partial else None

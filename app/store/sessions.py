@@ -72,7 +72,7 @@ class RedisSessions(RedisBase):
 
     async def delete(self, sid: str) -> bool:
         """``erase.lua``."""
-        return bool(await self.run(self.scripts.erase, sid, sid))
+        return replies.status(await self.run(self.scripts.erase, sid, sid, SCHEMA)) == "1"
 
     async def active_ids(self, cursor: str | None, limit: int) -> tuple[list[str], str | None]:
         """Merge the shards' indexes; the cursor is the last score and id, so that a page can't repeat one.
@@ -107,8 +107,11 @@ class RedisSessions(RedisBase):
     async def top(self, sid: str) -> Top | None:
         """Three fields of the hash."""
         keys = self.keys(sid)
-        epoch, seq, mark = await self.node.call(keys.shard, b"HMGET", keys.session, b"epoch", b"seq", b"mark")
-        return None if seq is None else Top(replies.text(epoch), int(seq), replies.text(mark))
+        names = (b"epoch", b"seq", b"mark", b"turn", b"part", b"last")
+        epoch, seq, mark, turn, part, last = await self.node.call(keys.shard, b"HMGET", keys.session, *names)
+        if seq is None:
+            return None
+        return Top(replies.text(epoch), int(seq), replies.text(mark), (int(turn or 0), int(part or 0), int(last or -1)))
 
     async def history(self, sid: str, before: int, limit: int) -> list[Event]:
         """A page of the log."""

@@ -21,7 +21,7 @@ end
 
 local function schedule(sid, till, expires)
   redis.call('ZADD', TURNS, till, sid)
-  redis.call('PEXPIREAT', TURNS, expires, 'NX')
+  if redis.call('PEXPIRETIME', TURNS) < tonumber(expires) then redis.call('PEXPIREAT', TURNS, expires) end
 end
 
 local function entry(seq)

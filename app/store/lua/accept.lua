@@ -7,7 +7,8 @@
 --   {'dup', seq}  the id is known    {'gone'}  {'schema'}  {'ended'}  {'full'}  {'rate', ms}  {'asking', 0|1, rev, head}
 local mark, schema, sid, id, body, owner, lease, ttl, gap, cached, asking, sealed, epoch, fresh, max, burst =
   unpack(ARGV)
-local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'mode', 'asking', 'lease_until', 'tat', 'expires_at', 'hold')
+local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'mode', 'asking', 'lease_until', 'tat', 'expires_at', 'hold',
+  'turn', 'attempt')
 local now, new = clock(), {}
 if not h.schema then
   if fresh == '' then return { 'gone' } end
@@ -36,7 +37,7 @@ local bot = h.mode == 'bot'
 append(h, mark, now, bot and h.seq + 1 or '', body)
 redis.call('HSET', IDS, id, h.seq)
 local first = bot and redis.call('RPUSH', TODO, h.seq) == 1
-local fence, running, till = '', '-', now + lease
+local fence, running, till = '', (h.turn or '') ~= '' and h.turn .. '.' .. h.attempt or '-', now + lease
 if first then
   -- attempt, crashes, part and last are as the last turn's end left them: 1, 0, 0, -1.
   fence, running = bump(h.fence, mark), h.seq .. '.1'
@@ -46,7 +47,7 @@ else
   redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'tat', tat + gap, unpack(new))
 end
 redis.call('ZADD', ACTIVE, now, sid)
-local expires = keep(now, h.expires_at, ttl, h.hold)
+local expires = keep(now, h.seq > 1 and h.expires_at, ttl, h.hold) -- the first event makes the log
 if not h.tat then redis.call('PEXPIREAT', IDS, expires, 'NX') end
 if first then redis.call('PEXPIREAT', TODO, expires, 'NX') end
 if sealed ~= '' then

@@ -16,7 +16,8 @@ elseif newer(h, schema) then
   return { 'schema' }
 end
 h.turn = h.turn or ''
-if done_by(h, mark) then return { 'ok', h.seq, h.rev, handed(h, mark) } end
+local done = done_by(h, mark)
+if done then return { 'ok', done, h.rev, handed(h, mark) } end
 if h.mode == 'ended' then return { 'none' } end
 if h.rev ~= rev then return { 'stale', h.rev, redis.call('HGET', S, 'head') } end
 
@@ -36,7 +37,7 @@ redis.call('HSET', S, 'seq', h.seq, 'mark', #lines > 0 and mark or h.mark, 'rev'
   'done', mark .. ' ' .. h.seq .. ' ', 'mode', mode ~= '' and mode or h.mode,
   'hold', hold ~= '' and hold or h.hold or '0')
 redis.call('ZADD', ACTIVE, now, sid)
-local expires = keep(now, h.expires_at, ttl, hold ~= '' and hold or h.hold)
+local expires = keep(now, before.seq ~= '0' and h.expires_at, ttl, hold ~= '' and hold or h.hold)
 redis.call('PEXPIREAT', ACTIVE, expires, 'NX')
 if h.turn ~= '' then schedule(sid, now + lease, expires) end
 publish(before, mark, now, h.rev, running)

@@ -9,7 +9,8 @@ local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 
   'hold', 'done', 'lease_until')
 if not h.schema then return { 'gone' } end
 if newer(h, schema) then return { 'schema' } end
-if done_by(h, mark) then return { 'ok', h.seq, h.rev, handed(h, mark) } end
+local done = done_by(h, mark)
+if done then return { 'ok', done, h.rev, handed(h, mark) } end
 local place = redis.call('LPOS', TODO, turn)
 if not place then
   local e = entry(turn)

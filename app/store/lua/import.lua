@@ -13,8 +13,9 @@ for i = 12 + 3 * count, #ARGV, 2 do redis.call('HSET', IDS, ARGV[i], ARGV[i + 1]
 redis.call('HSET', S, 'schema', schema, 'epoch', epoch, 'seq', top.seq, 'mark', top.seq > 0 and mark or '0',
   'rev', '1-' .. mark, 'fence', '0-0', 'mode', mode, 'hold', hold, 'asking', '0', 'head', head, 'turn', '',
   'created_at', created, 'done', mark .. ' 1 ', 'attempt', 1, 'crashes', 0, 'part', 0, 'last', -1)
-redis.call('ZADD', ACTIVE, active, sid)
 local expires = keep(now, nil, ttl, hold)
+-- However old it is, it is listed for as long as it lives: keep() drops who has been idle for the longer of the two.
+redis.call('ZADD', ACTIVE, math.max(active, expires - math.max(ttl, WEEK)), sid)
 redis.call('PEXPIREAT', ACTIVE, expires, 'NX')
 redis.call('SPUBLISH', S, 'f')
 return 1

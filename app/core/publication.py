@@ -25,11 +25,15 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class Delta(msgspec.Struct, frozen=True):
-    """A piece of the answer being written: chunks ``first``..``last`` of a part; ``first`` 0 replaces the part."""
+    """A piece of the answer being written: chunks ``first``..``last`` of a part; ``first`` 0 replaces the part.
+
+    ``wrote`` is the attempt that wrote chunk 0 of the text that this belongs to.
+    """
 
     turn: int
     attempt: int
     part: int
+    wrote: int
     first: int
     last: int
     text: str
@@ -62,8 +66,8 @@ def parse(raw: bytes) -> Publication | None:
             case "e":
                 return _events(words, rest)
             case "d":
-                turn, attempt, part, first, last = map(int, words)
-                return Delta(turn, attempt, part, first, last, rest)
+                turn, attempt, part, wrote, first, last = map(int, words)
+                return Delta(turn, attempt, part, wrote, first, last, rest)
             case "r":
                 return _running(words[0])
             case "t":

@@ -49,32 +49,52 @@ class Tail:
 
 @dataclass(slots=True)
 class Partial:
-    """The answer being written, as far as this replica has seen it. ``last`` -1: nothing yet."""
+    """The answer being written, as far as this replica has seen it. ``last`` -1: nothing yet.
+
+    ``attempt`` is the one that runs, ``wrote`` the one that wrote chunk 0. ``place`` only grows, whatever the order in
+    which publications and reads of the store come in: a new part, a text started again, another chunk.
+    """
 
     turn: int
     attempt: int
     part: int = 0
+    wrote: int = 0
     last: int = -1
     text: str = ""
 
-    def apply(self, delta: Delta) -> bool:
-        """Take a delta in; False for a hole: the whole text has to be read again."""
-        if delta.turn != self.turn or delta.attempt < self.attempt:
-            return True  # stale: nothing to show, nothing to repair
-        ahead = (delta.attempt, delta.part) != (self.attempt, self.part)
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """How far this is: part, wrote, last chunk."""
+        return (self.part, self.wrote, self.last)
+
+    def apply(self, delta: Delta) -> Verdict:
+        """Take a delta in; READ_LOG for a hole: the whole text has to be read again. What comes late is ignored."""
+        late = delta.turn != self.turn or delta.attempt < self.attempt
+        if late or (delta.part, delta.wrote, delta.last) <= self.place:
+            return Verdict.IGNORE
         if delta.first == 0:
-            self.attempt, self.part, self.last, self.text = delta.attempt, delta.part, delta.last, delta.text
-            return True
-        if delta.first == self.last + 1 and delta.part == self.part:
+            self.read(delta.attempt, delta.part, delta.wrote, delta.last, delta.text)
+            return Verdict.DELIVER
+        if (delta.part, delta.wrote, delta.first - 1) == self.place:
             self.attempt, self.last, self.text = delta.attempt, delta.last, self.text + delta.text
-            return True
-        return not ahead and delta.last <= self.last
+            return Verdict.DELIVER
+        return Verdict.READ_LOG
+
+    def read(self, attempt: int, part: int, wrote: int, last: int, text: str) -> None:
+        """Take in a whole text, if it is further."""
+        if (part, wrote, last) > self.place:
+            self.attempt = max(self.attempt, attempt)
+            self.part, self.wrote, self.last, self.text = part, wrote, last, text
+
+    def next_part(self) -> None:
+        """The message was stored; the turn goes on with another."""
+        self.part, self.wrote, self.last, self.text = self.part + 1, 0, -1, ""
 
     def whole(self) -> Delta | None:
         """One delta with everything so far; None if nothing was written."""
         if self.last < 0:
             return None
-        return Delta(self.turn, self.attempt, self.part, 0, self.last, self.text)
+        return Delta(self.turn, self.attempt, self.part, self.wrote, 0, self.last, self.text)
 
 
 def follow(partial: Partial | None, running: Running | None) -> Partial | None:

@@ -106,7 +106,7 @@ class SocketSession:
             case Hello():
                 await self._hello(frame)
             case Cancel():
-                self._say(await conversations.cancel(sid, frame.turn))
+                self._say(await self._unless_new(conversations.cancel(sid, frame.turn), ErrorCode.UNKNOWN_TURN))
             case History():
                 await self._history(frame)
             case Identify():

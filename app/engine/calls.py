@@ -152,15 +152,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     mode: str
     running: Running | None
     part: int
+    wrote: int
     last: int
     text: str
     events: list[Event]
 
 
 class Top(msgspec.Struct, frozen=True):
-    """The newest durable event of a conversation, and where its running answer stands: turn (0: none), part, last."""
+    """The newest durable event of a conversation, and where its answer stands: turn (0: none), part, wrote, last."""
 
     epoch: str
     seq: int
     mark: str
-    answer: tuple[int, int, int]
+    answer: tuple[int, int, int, int]

@@ -14,7 +14,7 @@ from app.core.tail import Verdict
 from app.engine.calls import Snapshot
 from app.engine.ports import Feed, HeadWatcher, Sink, Store, Welcome
 from app.fanout.repair import Repairs
-from app.fanout.room import Member, Room, delta_frame
+from app.fanout.room import Member, Room
 
 
 class Hub:
@@ -101,12 +101,10 @@ class Hub:
     def _settle(self, room: Room, member: Member) -> None:
         if room.stale:
             self._repairs.soon(room)
-        if room.partial is None:
+        if room.partial is None or member.seq != room.tail.seq:
             return
         member.start(Running(room.partial.turn, room.partial.attempt))
-        whole = room.partial.whole()
-        if whole is not None:
-            member.delta(whole, delta_frame(whole), None)
+        room.show_whole()
 
     def _drop_if_empty(self, room: Room) -> None:
         if not room.members and not room.joining:
@@ -133,7 +131,8 @@ class Hub:
                 if not room.write(publication):
                     self._repairs.soon(room)
             case Running():
-                room.run(publication)
+                if room.partial is not None and room.partial.turn == publication.turn:
+                    room.run(publication)
             case TypingHint():
                 for member in room.members.values():
                     if member.sink.id != publication.origin:

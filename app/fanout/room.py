@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.core.messages import Event, encode, turn_start
 from app.core.publication import Delta, Running
-from app.core.tail import Partial, Tail, follow
+from app.core.tail import Partial, Tail, Verdict, follow
 from app.engine.calls import Snapshot
 from app.engine.ports import Sink
 
@@ -33,7 +33,7 @@ class Member:
     seq: int = 0
     mark: str = "0"
     running: Running | None = None
-    shown: tuple[int, int, int] = (0, 0, -1)  # turn, part, last chunk
+    shown: tuple[int, int, int, int] = (0, 0, 0, -1)  # turn, part, attempt that wrote chunk 0, last chunk
 
     def event(self, event: Event, frame: str) -> None:
         """Send an event unless it was sent before."""
@@ -49,10 +49,12 @@ class Member:
 
     def delta(self, delta: Delta, frame: str, whole: str | None) -> None:
         """Send a piece that continues what was shown, else the whole text so far; a drop mends itself next time."""
-        follows = delta.first == 0 or self.shown == (delta.turn, delta.part, delta.first - 1)
-        chosen = frame if follows else whole
+        text = (delta.turn, delta.part, delta.wrote)
+        if (*text, delta.last) <= self.shown:
+            return  # late, and this member joined with more
+        chosen = frame if delta.first == 0 or (*text, delta.first - 1) == self.shown else whole
         if chosen is not None and self.sink.droppable(chosen):
-            self.shown = (delta.turn, delta.part, delta.last)
+            self.shown = (*text, delta.last)
 
 
 @dataclass(slots=True)
@@ -80,58 +82,55 @@ class Room:
             for member in self.members.values():
                 member.event(event, frame)
             if self.partial is not None and event.turn == self.partial.turn and _is_answer(event):
-                self.partial.part, self.partial.last, self.partial.text = self.partial.part + 1, -1, ""
+                self.partial.next_part()
 
     def run(self, running: Running | None) -> None:
         """A turn started, changed hands, or nothing runs any more."""
-        before = (self.partial.turn, self.partial.attempt) if self.partial else None
         self.partial = follow(self.partial, running)
-        now = (self.partial.turn, self.partial.attempt) if self.partial else None
-        if now == before:
-            return
+        if self.partial is not None:
+            running = Running(self.partial.turn, self.partial.attempt)
         for member in self.members.values():
-            member.start(running)
+            if member.seq == self.tail.seq:  # else it has read further in the log than what was published
+                member.start(running)
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Take over what the log's reader says is being written, if it is newer than what was published."""
         running = snapshot.running
         self.run(running)
-        if running is None or self.partial is None:
-            return
-        mine = (self.partial.attempt, self.partial.part, self.partial.last)
-        if (running.attempt, snapshot.part, snapshot.last) > mine:
-            self.partial = Partial(running.turn, running.attempt, snapshot.part, snapshot.last, snapshot.text)
+        if running is not None and self.partial is not None:
+            self.partial.read(running.attempt, snapshot.part, snapshot.wrote, snapshot.last, snapshot.text)
 
     def write(self, delta: Delta) -> bool:
         """Hand on a piece of the running answer; False if the whole text has to be read again."""
         if self.partial is None or self.partial.turn != delta.turn:
             return self.partial is not None and self.partial.turn > delta.turn
-        if not self.partial.apply(delta):
-            return False
-        if (self.partial.part, self.partial.last) == (delta.part, delta.last):
+        verdict = self.partial.apply(delta)
+        if verdict is Verdict.DELIVER:
             self.show(delta)
-        return True
+        return verdict is not Verdict.READ_LOG
 
     def show(self, delta: Delta) -> None:
         """Send a piece, or what a member missed before it."""
         frame, whole = delta_frame(delta), None
         for member in self.members.values():
+            if member.seq != self.tail.seq:
+                continue  # see run
             if whole is None and self.partial is not None and delta.first != 0:
                 full = self.partial.whole()
                 whole = delta_frame(full) if full else None
             member.delta(delta, frame, whole)
 
     @property
-    def answer(self) -> tuple[int, int, int]:
-        """Where the running answer stands here: turn (0: none), part, last chunk."""
-        return (self.partial.turn, self.partial.part, self.partial.last) if self.partial else (0, 0, -1)
+    def answer(self) -> tuple[int, int, int, int]:
+        """Where the running answer stands here: turn (0: none), part, wrote, last chunk."""
+        return (self.partial.turn, *self.partial.place) if self.partial else (0, 0, 0, -1)
 
     def show_whole(self) -> None:
-        """After a hole: everything so far, to those who haven't seen it."""
+        """After a hole, or a join: everything so far, to those who haven't seen it."""
         full = self.partial.whole() if self.partial else None
         if full is None:
             return
         frame = delta_frame(full)
         for member in self.members.values():
-            if member.shown != (full.turn, full.part, full.last):
+            if member.seq == self.tail.seq:
                 member.delta(full, frame, frame)

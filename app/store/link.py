@@ -155,4 +155,10 @@ class Dialer:
         writer = connection._writer
         if writer is None:
             raise StoreUnavailableError("redis-py connected without a writer")
-        return Link(connection, cast(asyncio.Transport, writer.transport), on_push)
+        link = Link(connection, cast(asyncio.Transport, writer.transport), on_push)
+        # redis-py awaits asyncio.wait_for, which before Python 3.12 may swallow a cancellation.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            link.close()
+            raise asyncio.CancelledError
+        return link

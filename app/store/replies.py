@@ -66,7 +66,7 @@ def lease(sid: str, fence: Any, reply: Sequence[Any], asked_at: float) -> Lease:
 
 def snapshot(reply: Sequence[Any]) -> Snapshot:
     """What ``join.lua`` answers."""
-    _, epoch, seq, mark, recovered, rev, mode, raw_head, turn, attempt, part, last, written, entries = reply
+    _, epoch, seq, mark, recovered, rev, mode, raw_head, turn, attempt, part, wrote, last, written, entries = reply
     running = Running(int(turn), int(attempt)) if turn else None
     return Snapshot(
         text(epoch),
@@ -77,6 +77,7 @@ def snapshot(reply: Sequence[Any]) -> Snapshot:
         text(mode),
         running,
         int(part),
+        int(wrote),
         int(last),
         text(written),
         events(entries),

@@ -107,11 +107,14 @@ class RedisSessions(RedisBase):
     async def top(self, sid: str) -> Top | None:
         """Three fields of the hash."""
         keys = self.keys(sid)
-        names = (b"epoch", b"seq", b"mark", b"turn", b"part", b"last")
-        epoch, seq, mark, turn, part, last = await self.node.call(keys.shard, b"HMGET", keys.session, *names)
+        names = (b"epoch", b"seq", b"mark", b"turn", b"part", b"wrote", b"last")
+        epoch, seq, mark, turn, part, wrote, last = await self.node.call(keys.shard, b"HMGET", keys.session, *names)
         if seq is None:
             return None
-        return Top(replies.text(epoch), int(seq), replies.text(mark), (int(turn or 0), int(part or 0), int(last or -1)))
+        written = int(last or -1)
+        # Before the first chunk the field is still the last answer's.
+        answer = (int(turn or 0), int(part or 0), int(wrote or 0) if written >= 0 else 0, written)
+        return Top(replies.text(epoch), int(seq), replies.text(mark), answer)
 
     async def history(self, sid: str, before: int, limit: int) -> list[Event]:
         """A page of the log."""

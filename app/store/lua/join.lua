@@ -2,10 +2,11 @@
 -- Reads everything a socket needs at one moment: top, events after a cursor or the newest, state, the text being
 -- written (I3). Writes nothing.
 -- ARGV: schema, epoch, seq, mark of the cursor (seq 0: none, or with mark 0 the start), most events
--- Answers: {'ok', epoch, seq, mark, recovered 0|1, rev, mode, head, turn or '', attempt, part, last, text, events}
+-- Answers: {'ok', epoch, seq, mark, recovered 0|1, rev, mode, head, turn or '', attempt, part, wrote, last, text,
+--   events}
 --   {'gone'}   {'schema'}
 local schema, epoch, seq, mark, limit = unpack(ARGV)
-local h = read('schema', 'epoch', 'seq', 'mark', 'rev', 'mode', 'head', 'turn', 'attempt', 'part', 'last')
+local h = read('schema', 'epoch', 'seq', 'mark', 'rev', 'mode', 'head', 'turn', 'attempt', 'part', 'wrote', 'last')
 if not h.schema then return { 'gone' } end
 if newer(h, schema) then return { 'schema' } end
 local recovered, events = 0, nil
@@ -24,5 +25,5 @@ if recovered == 0 then
 end
 local turn, text = h.turn or '', ''
 if turn ~= '' and tonumber(h.last) >= 0 then text = redis.call('GET', PARTIAL) or '' end
-return { 'ok', h.epoch, h.seq, h.mark, recovered, h.rev, h.mode, h.head, turn, h.attempt or 0, h.part or 0,
+return { 'ok', h.epoch, h.seq, h.mark, recovered, h.rev, h.mode, h.head, turn, h.attempt or 0, h.part or 0, h.last ~= '-1' and h.wrote or 0,
   h.last or -1, text, events }

@@ -1,0 +1,131 @@
+"""Agents for tests, named to a replica as `BATON_AGENT=tests.support.agents:make_…`.
+
+They must never talk to anything outside, or signal a process but their own: what they do follows from the turn alone.
+"""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.agents.port import Change, NextMessage, Piece, Turn
+from app.core.session import Head
+
+Answer = Callable[[Turn], AsyncIterator[Piece]]
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent from one function."""
+
+    answer: Answer
+    name: str | None = None
+    continues: bool = True
+
+
+async def _whoami(turn: Turn) -> AsyncIterator[Piece]:
+    user = turn.head.user
+    yield f"{user.auth_state} {user.customer_name}"
+
+
+async def _ponder(turn: Turn) -> AsyncIterator[Piece]:
+    """Nothing for a while, then the text: a turn that is begun and has no token yet."""
+    await asyncio.sleep(0.6)
+    yield turn.text
+
+
+async def _steady(turn: Turn) -> AsyncIterator[Piece]:
+    """Three messages of one turn; the second takes its time, word by word."""
+    yield "one"
+    yield NextMessage()
+    for word in re.findall(r"\s*\S+", turn.text):
+        await asyncio.sleep(0.02)
+        yield word
+    yield NextMessage()
+    yield "three"
+
+
+def _too_big(head: Head) -> Change:
+    changed = head.copy()
+    changed.fields.agent_states["faq"] = {"notes": "x" * 100_000}
+    return Change(changed)
+
+
+def _not_json(head: Head) -> Change:
+    changed = head.copy()
+    changed.fields.agent_states["faq"] = {"set": object()}
+    return Change(changed)
+
+
+async def _bad(turn: Turn) -> AsyncIterator[Piece]:
+    """Does what the first word of the text says, and quotes the customer in every exception."""
+    whatever: Any = None
+    match turn.text.split()[0]:
+        case "raise":
+            raise RuntimeError(f"can't answer: {turn.text}")
+        case "late":
+            yield "A beginning"
+            await asyncio.sleep(0.2)
+            raise KeyError(turn.text)
+        case "flood":
+            for _ in range(40):
+                yield "x" * 1000
+        case "slow-flood":
+            for _ in range(40):
+                await asyncio.sleep(0.005)
+                yield "y" * 1000
+        case "nonsense":
+            whatever = {"text": turn.text}
+            yield whatever
+        case "surrogate":
+            yield "half of a pair: \ud83d"
+        case "big-head":
+            yield _too_big(turn.head)
+            yield "kept a lot"
+        case "odd-head":
+            yield _not_json(turn.head)
+            yield "kept something odd"
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "cancel":
+            raise asyncio.CancelledError(turn.text)
+        case _:
+            yield f"fine: {turn.text}"
+
+
+class _Mute:
+    """`answer` gives back nothing that could be iterated."""
+
+    name = None
+    continues = False
+
+    def answer(self, turn: Turn) -> Any:
+        return None if turn.text else ""
+
+
+def make_whoami() -> Agent:
+    """Says who it believes the customer is."""
+    return Agent(_whoami)
+
+
+def make_ponder() -> Agent:
+    """Says the text again, after a while."""
+    return Agent(_ponder, continues=False)
+
+
+def make_parts() -> Agent:
+    """Answers in three messages."""
+    return Agent(_steady, continues=False)
+
+
+def make_bad() -> Agent:
+    """Misbehaves as it is told."""
+    return Agent(_bad, continues=False)
+
+
+def make_mute() -> _Mute:
+    """Isn't an agent at all, though it has everything that one has."""
+    return _Mute()

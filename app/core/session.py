@@ -17,6 +17,7 @@ from app.core.messages import from_rfc3339, rfc3339
 SCHEMA: Final = 1  # what this release writes and the newest it reads (I9)
 
 AUTH_STATES: Final = ("anonymous", "in_progress", "verifying", "authenticated", "locked_out", "expired")
+CATEGORIES: Final = ("billing_faq", "account_data", "service_request", "human_requested", "out_of_scope")
 HANDOFF_STATES: Final = ("none", "waiting", "active", "resolved")
 
 

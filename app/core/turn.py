@@ -35,9 +35,10 @@ class Answer:
     length: int = 0
 
     def push(self, piece: str) -> None:
-        """A piece from the agent. Raises ``AnswerTooLongError``."""
+        """A piece from the agent. Raises ``AnswerTooLongError``, ``UnicodeEncodeError`` for a lone surrogate."""
         if not piece:
             return
+        piece.encode()
         self.length += len(piece)
         if self.length + len(self.stored) > limits.MAX_ANSWER:
             raise AnswerTooLongError("the answer is too long")

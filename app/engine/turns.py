@@ -16,7 +16,7 @@ from structlog.typing import FilteringBoundLogger
 from app.agents.port import Agent, Category, Change, NextMessage, Turn
 from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
 from app.core.messages import assistant_body, state_body, turn_end_body
-from app.core.session import Head
+from app.core.session import CATEGORIES, Head, encode_head
 from app.core.turn import Answer, AnswerTooLongError
 from app.engine.calls import Commit, Committed, Lease, Versioned
 from app.engine.heads import Heads
@@ -157,8 +157,9 @@ class Turns:
                     case str():
                         draft.writer.push(piece)
                     case Change():
+                        encode_head(piece.head)  # what can't be stored is the agent's error, here and now
                         draft.head = piece.head
-                    case Category():
+                    case Category() if piece.name in CATEGORIES:
                         draft.category = piece.name
                     case NextMessage():
                         run.asked_since = None
@@ -169,12 +170,15 @@ class Turns:
         except (FencedError, SessionGoneError, StaleError, StoreUnavailableError):
             raise
         except asyncio.CancelledError:
-            if not run.overdue or run.task is None:
+            if run.task is not None and not run.task.cancelling():
+                draft.status, draft.reason, draft.head = "failed", "error", None  # the agent's own
+            elif run.overdue and run.task is not None:
+                run.task.uncancel()
+                draft.status, draft.reason, draft.head = "failed", "timeout", None
+            else:
                 raise
-            run.task.uncancel()
-            draft.status, draft.reason = "failed", "timeout"
         except AnswerTooLongError:
-            draft.status, draft.reason = "failed", "too_long"
+            draft.status, draft.reason, draft.head = "failed", "too_long", None
         except Exception as error:  # noqa: BLE001 - agents are foreign code: any of their errors ends the turn, not us
             # Only where and what kind: an exception's text may quote the customer (I10).
             where = _where(error)

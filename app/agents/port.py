@@ -15,8 +15,9 @@ from app.core.session import Head
 class Turn(msgspec.Struct, frozen=True):
     """One turn to answer.
 
-    ``text`` is the user's. ``head`` is read-only: copy it to change it and yield a ``Change``. ``partial`` is what the
-    reader has already been shown of the current message, by an earlier attempt. ``now_ms`` is Unix milliseconds.
+    ``text`` is the user's. ``head`` is read-only: copy it to change it and yield a ``Change``. ``part`` messages of
+    this turn are stored already, by an attempt before this one: go on with the next. ``partial`` is what the reader
+    has already been shown of that one. ``now_ms`` is Unix milliseconds.
     """
 
     session_id: str
@@ -24,6 +25,7 @@ class Turn(msgspec.Struct, frozen=True):
     attempt: int
     text: str
     head: Head
+    part: int
     partial: str
     now_ms: int
 

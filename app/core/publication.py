@@ -51,7 +51,9 @@ class Gone(msgspec.Struct, frozen=True):
 
 
 class Forked(msgspec.Struct, frozen=True):
-    """The epoch was replaced: every socket must resume."""
+    """The epoch was replaced by this one: every socket of another must resume."""
+
+    epoch: str
 
 
 Publication = Events | Delta | Running | TypingHint | Gone | Forked
@@ -75,7 +77,7 @@ def parse(raw: bytes) -> Publication | None:
             case "g":
                 return Gone()
             case "f":
-                return Forked()
+                return Forked(words[0])
     except (ValueError, IndexError):
         return None
     return None

@@ -58,6 +58,8 @@ class SocketSession:
     @property
     def _may_create(self) -> str | None:
         """The epoch of a session that this connection may create: one that it has seen no event of."""
+        if not self._stored:
+            self._stored = self._services.hub.seen(self._sid, self._outbox)
         return None if self._stored else self._epoch
 
     async def receive(self, raw: str | None) -> None:

@@ -37,12 +37,16 @@ class Wire(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """For a connection that is gone."""
+
+
 class Outbox:
     """The sending side of one socket (port: ``engine/ports.py``, class ``Sink``). A tick's frames go in one write."""
 
     __slots__ = (
-        "_close_task", "_closing", "_cut", "_drained", "_loop", "_queue", "_scheduled", "_send", "_size", "_wire", "id",
-        "sent_at",
+        "_alive", "_close_task", "_closing", "_cut", "_drained", "_loop", "_queue", "_scheduled", "_send", "_size",
+        "_wire", "id", "sent_at",
     )  # fmt: skip
 
     def __init__(self, connection_id: str, wire: Wire, send: Send, loop: asyncio.AbstractEventLoop) -> None:
@@ -51,6 +55,7 @@ class Outbox:
         self._queue: list[str] | None = None
         self._size = 0
         self._scheduled = False
+        self._alive = True
         self._drained: asyncio.Future[None] | None = None
         self._closing: CloseCode | None = None
         self._close_task: asyncio.Task[None] | None = None
@@ -104,6 +109,7 @@ class Outbox:
 
     def gone(self) -> None:
         """The socket is closed: nothing more can be sent."""
+        self._alive = False
         if self._closing is None:
             self._closing = CloseCode.NORMAL
         if self._cut is not None:
@@ -111,6 +117,7 @@ class Outbox:
         if self._close_task is not None:
             self._close_task.cancel()
         self._queue, self._size = None, 0
+        self._wire.on_resume(_nothing)
         self._wake()
 
     def _put(self, frame: str) -> None:
@@ -133,6 +140,8 @@ class Outbox:
     def _flush(self) -> None:
         """Write what the transport takes; the rest when it says so."""
         self._scheduled = False
+        if not self._alive:
+            return
         while self._queue and self._wire.writing:
             batch = self._batch(self._queue)
             self._wire.write_texts(batch)

@@ -122,16 +122,19 @@ class WebSocketEndpoint:
     async def _hello(self, session: SocketSession, outbox: Outbox, receive: Receive) -> bool:
         """Read until a hello was answered; False if the client left. Too late: 4408."""
         door = self._services.door
-        door.joining += 1
-        try:
-            async with asyncio.timeout(HELLO_TIMEOUT):
-                while not session.live:
+        deadline = asyncio.get_running_loop().time() + HELLO_TIMEOUT
+        while not session.live:
+            try:
+                async with asyncio.timeout_at(deadline):
                     message = await receive()
-                    if message["type"] == "websocket.disconnect":
-                        return False
-                    await session.receive(message.get("text"))
-        except TimeoutError:
-            outbox.close(CloseCode.NO_HELLO)
-        finally:
-            door.joining -= 1
+            except TimeoutError:
+                outbox.close(CloseCode.NO_HELLO)
+                break
+            if message["type"] == "websocket.disconnect":
+                return False
+            door.joining += 1  # only while it is at work: a silent socket must not shut the door for others
+            try:
+                await session.receive(message.get("text"))
+            finally:
+                door.joining -= 1
         return True

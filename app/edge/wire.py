@@ -36,6 +36,13 @@ class WireProtocol(WebSocketsSansIOProtocol):
         if self._resumed is not None:
             self._resumed()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone: whoever waits for it to take more has waited long enough."""
+        super().connection_lost(exc)
+        if self._resumed is not None:
+            self._resumed()
+            self._resumed = None
+
     def write_texts(self, frames: list[str]) -> None:
         """Send text frames in one write; nothing once a close was sent or received."""
         connection = self.conn

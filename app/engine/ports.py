@@ -86,8 +86,10 @@ class Store(SessionStore, Protocol):
         """Give a lease up, so that another replica carries on at once."""
         ...
 
-    async def expired(self) -> list[str]:
-        """Sessions whose lease may have expired: a hint for reapers."""
+    async def expired(self, far: bool = True) -> list[str]:
+        """Sessions whose lease may have expired: a hint for reapers.
+
+        ``far``: also those whose deadline lies beyond any lease: a clock that went back."""
         ...
 
     async def join(self, sid: str, after: Cursor | None, limit: int) -> Snapshot | None:
@@ -102,8 +104,10 @@ class Store(SessionStore, Protocol):
         """The events before a seq, oldest first, at most ``limit``, the newest of them."""
         ...
 
-    async def fork(self, sid: str, seen: str, new: str) -> str | None:
-        """Replace the epoch if it still is ``seen``; the epoch in force, None if the session is gone."""
+    async def fork(self, sid: str, seen: Cursor, new: str) -> str | None:
+        """Replace the epoch if it still is the cursor's and the cursor's event isn't in the log.
+
+        The epoch in force; None if the session is gone."""
         ...
 
     async def export(self, sid: str) -> dict[str, Any] | None:
@@ -186,6 +190,10 @@ class Joiner(Protocol):
 
     async def join(self, sid: str, sink: Sink, after: Cursor | None, epoch: str, welcome: Welcome) -> None:
         """See ``fanout/hub.py``."""
+        ...
+
+    def seen(self, sid: str, sink: Sink) -> bool:
+        """Whether the sink has been sent an event."""
         ...
 
     def leave(self, sid: str, sink: Sink) -> None:

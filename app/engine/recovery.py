@@ -4,7 +4,9 @@ Must never let a run go on past its own deadline: somebody else may be writing b
 """
 
 import asyncio
+import itertools
 import random
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -15,13 +17,14 @@ from app.engine.turns import Run, Turns
 
 MOST_CLAIMED: Final = 256  # turns that run here before the reaper leaves expired ones to others
 CLAIMS_AT_ONCE: Final = 16
+FAR_EVERY: Final = 10  # sweeps
 
 
 class Recovery:
     """The renewer and the reaper of one replica. ``lease`` in seconds."""
 
-    def __init__(self, store: Store, turns: Turns, lease: float) -> None:
-        self._store, self._turns, self._lease = store, turns, lease
+    def __init__(self, store: Store, turns: Turns, lease: float, leaving: Callable[[], bool]) -> None:
+        self._store, self._turns, self._lease, self._leaving = store, turns, lease, leaving
         self._log = structlog.get_logger()
 
     async def renew(self) -> None:
@@ -36,8 +39,11 @@ class Recovery:
     async def _renew(self, run: Run, now: float) -> None:
         lease = run.lease
         try:
-            kept = await self._store.renew(lease)
-        except StoreUnavailableError:
+            # Past its deadline already, this process was paused: ask once, so that the refusal is seen and counted.
+            left = run.deadline - now if run.deadline > now else self._lease / 3
+            async with asyncio.timeout(max(0.0, left - self._lease / 6)):
+                kept = await self._store.renew(lease)
+        except (StoreUnavailableError, TimeoutError):
             if self._turns.clock() > run.deadline - self._lease / 6:
                 self._log.warning("lease_not_renewed", session=lease.sid, turn=lease.turn)
                 self._turns.drop(run)
@@ -53,17 +59,19 @@ class Recovery:
     async def reap(self) -> None:
         """Claim expired turns at random intervals, until cancelled."""
         interval = min(0.5, self._lease / 4)
-        while True:
+        for number in itertools.count():
             await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             try:
-                await self.sweep()
+                await self.sweep(far=number % FAR_EVERY == 0)
             except StoreUnavailableError:
                 continue
 
-    async def sweep(self) -> None:
+    async def sweep(self, far: bool = True) -> None:
         """One look at the indexes. Raises ``StoreUnavailableError``."""
+        if self._leaving():
+            return  # it would take back what it gives up
         room = MOST_CLAIMED - len(self._turns.running)
-        expired = await self._store.expired()
+        expired = await self._store.expired(far)
         random.shuffle(expired)
         expired = expired[: max(room, 0)]
         for start in range(0, len(expired), CLAIMS_AT_ONCE):
@@ -74,6 +82,9 @@ class Recovery:
             claimed = await self._store.claim(sid, self._turns.new_mark())
         except NewerSchemaError:
             return  # a newer replica will
+        except StoreUnavailableError as error:
+            self._log.warning("turn_unreadable", session=sid, why=str(error))
+            return
         if claimed is None:
             return
         lease = claimed.lease

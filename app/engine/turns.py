@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from app.agents.port import Agent, Category, Change, NextMessage, Turn
+from app.agents.port import Agent, Category, Change, NextMessage, Piece, Turn
 from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
 from app.core.messages import assistant_body, state_body, turn_end_body
 from app.core.session import CATEGORIES, Head, encode_head
@@ -81,6 +81,8 @@ class Turns:
         """Run the turn of a lease that was just granted; one that this replica ran before it is stopped."""
         before = self.running.get(lease.sid)
         if before is not None:
+            if _number(before.lease.fence) > _number(lease.fence):
+                return  # this lease has been replaced while its head was loaded
             self.drop(before)
         run = Run(lease, now, lease.asked_at + self.settings.lease)
         self.running[lease.sid] = run
@@ -97,9 +99,10 @@ class Turns:
         """End the agents that have had their time: looked at now and then, a timer a turn would cost more."""
         now = self.clock()
         for run in self.running.values():
-            if run.asked_since is not None and now - run.asked_since > self.settings.limit and run.task is not None:
+            asked, task = run.asked_since, run.task
+            if asked is not None and now - asked > self.settings.limit and task is not None and not run.overdue:
                 run.overdue = True
-                run.task.cancel()
+                task.cancel()
 
     def _log(self, run: Run) -> FilteringBoundLogger:
         logger: FilteringBoundLogger = structlog.get_logger().bind(session=run.lease.sid, turn=run.lease.turn)
@@ -132,7 +135,7 @@ class Turns:
             if lease.crashes >= MOST_CRASHES:
                 draft.status, draft.reason = "failed", "crashes"
             else:
-                draft = await self._ask(run, draft)
+                await self._ask(run, draft)
             await draft.writer.finish()
             self._close_message(draft)
             if draft.status == "failed":
@@ -145,28 +148,16 @@ class Turns:
         self.metrics.turn_seconds.observe(self.clock() - started)
         return committed.next
 
-    async def _ask(self, run: Run, draft: Draft) -> Draft:
-        """Let the agent write; whatever it does, a draft comes back to be committed."""
-        lease = run.lease
-        shown = draft.writer.answer.stored
-        turn = Turn(lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, shown, self.wall_ms())
+    async def _ask(self, run: Run, draft: Draft) -> None:
+        """Let the agent write; whatever it does, the draft can be committed afterwards."""
+        lease, shown = run.lease, draft.writer.answer.stored
+        turn = Turn(
+            lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, lease.part, shown, self.wall_ms()
+        )
         try:
             run.asked_since = self.clock()
             async for piece in self.agent.answer(turn):
-                match piece:
-                    case str():
-                        draft.writer.push(piece)
-                    case Change():
-                        encode_head(piece.head)  # what can't be stored is the agent's error, here and now
-                        draft.head = piece.head
-                    case Category() if piece.name in CATEGORIES:
-                        draft.category = piece.name
-                    case NextMessage():
-                        run.asked_since = None
-                        draft = await self._next_message(run, draft)
-                        run.asked_since = self.clock()
-                    case _:
-                        raise TypeError(f"an agent yielded {type(piece).__name__}")
+                await self._take(run, draft, piece)
         except (FencedError, SessionGoneError, StaleError, StoreUnavailableError):
             raise
         except asyncio.CancelledError:
@@ -186,14 +177,30 @@ class Turns:
             draft.status, draft.reason, draft.head = "failed", "error", None
         finally:
             run.asked_since = None
-        return draft
 
-    async def _next_message(self, run: Run, draft: Draft) -> Draft:
+    async def _take(self, run: Run, draft: Draft, piece: Piece) -> None:
+        match piece:
+            case str():
+                draft.writer.push(piece)
+            case Change():
+                encode_head(piece.head)  # what can't be stored is the agent's error, here and now
+                draft.head = piece.head
+            case Category() if piece.name in CATEGORIES:
+                draft.category = piece.name
+            case NextMessage():
+                run.asked_since = None
+                await self._next_message(run, draft)
+                run.asked_since = self.clock()
+            case _:
+                raise TypeError(f"an agent yielded {type(piece).__name__}")
+
+    async def _next_message(self, run: Run, draft: Draft) -> None:
         await draft.writer.finish()
         self._close_message(draft)
         await self._commit(run, draft, final=False)
         answer = Answer(draft.writer.answer.part + 1)
-        return Draft(AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.drop(run)))
+        draft.writer = AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.drop(run))
+        draft.head, draft.category, draft.bodies = None, None, []
 
     def _close_message(self, draft: Draft) -> None:
         text = draft.writer.answer.text
@@ -210,17 +217,22 @@ class Turns:
         if final:
             draft.bodies.append(turn_end_body(draft.status, draft.reason))
         commit = Commit(self.new_mark(), run.lease, run.now.rev, draft.bodies, final, draft.head)
+        give_up = self.clock() + self.settings.limit  # a commit that Redis refuses for good isn't tried for ever
         while True:
             try:
                 committed = await self.store.commit(commit)
                 break
             except StoreUnavailableError:
-                if self.clock() > run.deadline:
+                if self.clock() > min(run.deadline, give_up):
                     raise
                 await asyncio.sleep(COMMIT_RETRY * random.uniform(0.5, 1))  # noqa: S311 - jitter
         run.now = Versioned(committed.rev, draft.head or run.now.head)
         self.heads.put(run.lease.sid, run.now)
         return committed
+
+
+def _number(fence: str) -> int:
+    return int(fence.partition("-")[0])
 
 
 def _where(error: BaseException) -> str:

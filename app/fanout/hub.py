@@ -7,7 +7,7 @@ to the log. Must never deliver past a hole.
 from collections.abc import Callable
 
 from app.core import limits
-from app.core.errors import CloseCode, ErrorCode, SessionGoneError
+from app.core.errors import CloseCode, ErrorCode, SessionGoneError, StoreUnavailableError
 from app.core.messages import Cursor, error
 from app.core.publication import Delta, Events, Forked, Gone, Running, TypingHint, parse
 from app.core.tail import Verdict
@@ -21,7 +21,7 @@ class Hub:
     """The rooms of one replica."""
 
     def __init__(self, store: Store, feed: Feed, heads: HeadWatcher, new_id: Callable[[], str]) -> None:
-        self._store, self._feed, self._heads = store, feed, heads
+        self._store, self._feed, self._heads, self._new_id = store, feed, heads, new_id
         self._rooms: dict[str, Room] = {}
         self._repairs = Repairs(store, self._rooms, self._dissolve, new_id)
 
@@ -41,6 +41,12 @@ class Hub:
             await self._feed.subscribe(sid)
             self._heads.listen(sid)
             snapshot = await self._store.join(sid, after, limits.HISTORY_PAGE)
+            if snapshot is not None and after is not None and not snapshot.recovered and after.epoch == snapshot.epoch:
+                # What this client was sent isn't in the log any more: a fork. It starts over, and so do the others.
+                await self._store.fork(sid, after, self._new_id())
+                self._dissolve(room, CloseCode.RESTART)
+                await self.join(sid, sink, None, epoch, welcome)
+                return
             sink.durable(welcome(snapshot))
             member = Member(sink)
             if snapshot is None:
@@ -58,6 +64,12 @@ class Hub:
         finally:
             room.joining -= 1
             self._drop_if_empty(room)
+
+    def seen(self, sid: str, sink: Sink) -> bool:
+        """Whether the socket has been sent an event."""
+        room = self._rooms.get(sid)
+        member = room.members.get(sink.id) if room else None
+        return member is not None and member.seq > 0
 
     def leave(self, sid: str, sink: Sink) -> None:
         """The socket is gone."""
@@ -89,6 +101,8 @@ class Hub:
             if not following.recovered:
                 member.sink.close(CloseCode.RESTART)
                 return
+            if following.seq > member.seq and (not following.events or following.events[0].seq != member.seq + 1):
+                raise StoreUnavailableError("the log has a hole")
             snapshot = following
         if not room.known:
             room.epoch, room.known = snapshot.epoch, True
@@ -140,7 +154,10 @@ class Hub:
             case Gone():
                 self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
             case Forked():
-                self._dissolve(room, CloseCode.RESTART)
+                if not room.known:
+                    room.stale = True  # somebody is just joining and reads the epoch himself
+                elif publication.epoch != room.epoch:
+                    self._dissolve(room, CloseCode.RESTART)
 
     def interrupted(self) -> None:
         """Publications may be missed: no cached head can be trusted, no room is known to be current."""
@@ -154,6 +171,7 @@ class Hub:
             room = self._rooms.get(sid)
             if room is not None and room.missed:
                 room.missed = False
+                room.stale = True  # for who is just joining, too
                 self._repairs.soon(room)
 
     def _events(self, room: Room, publication: Events) -> None:

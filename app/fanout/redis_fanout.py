@@ -65,10 +65,12 @@ class RedisFeed:
             except StoreUnavailableError as error:
                 self._log.warning("redis_unavailable", reason=str(error))
             else:
-                delay = BACKOFF_FIRST
+                dialed = self._clock()
                 try:
                     await self._serve(link)
                 finally:
+                    if self._clock() - dialed > BACKOFF_MOST:
+                        delay = BACKOFF_FIRST
                     self._link = None
                     link.close()
                     self._interrupted()
@@ -112,6 +114,9 @@ class RedisFeed:
             if self.silent_for > DEAF_AFTER:
                 self._log.warning("pubsub_deaf", silent_for=round(self.silent_for, 1))
                 return
+            for channel, confirmed in self._wanted.items():
+                if not confirmed.done():  # refused, while its slot has no owner: once more
+                    link.send(b"SSUBSCRIBE", channel)
             try:
                 await self._node.call(0, b"SPUBLISH", self._probe, b"?")
             except StoreUnavailableError:
@@ -147,7 +152,8 @@ class RedisFeed:
             # Nobody asked: the slot moved, or an ACL changed. Subscribe again; messages may have been missed.
             self._log.warning("pubsub_unsubscribed")
             self._interrupted()
-            self._link.send(b"SSUBSCRIBE", channel)
+            for wanted in self._wanted:
+                self._link.send(b"SSUBSCRIBE", wanted)
 
     def _interrupted(self) -> None:
         for channel, confirmed in self._wanted.items():

@@ -64,9 +64,11 @@ class Repairs:
         elif not room.tail.same(top.seq, top.mark) or top.epoch != room.epoch:
             # Seen while a publication is under way this is nothing; the log says.
             self.soon(room)
-        elif top.answer > max(seen, room.answer) and top.answer[0]:
+        elif room.ahead() is not None or (top.answer > max(seen, room.answer) and top.answer[0]):
             self.soon(room)
         else:
+            if not top.answer[0]:
+                room.run(None)
             room.show_whole()  # to those who were too slow for a piece and have caught up
 
     def soon(self, room: Room) -> None:
@@ -108,13 +110,25 @@ class Repairs:
             self._dissolve(room, CloseCode.RESTART)
             return True
         if not snapshot.recovered:
-            # What was delivered here isn't in the log: another history goes on (I3).
-            self._log.error("log_forked", session=room.sid, seq=at.seq)
-            await self._store.fork(room.sid, room.epoch, self._new_id())
-            self._dissolve(room, CloseCode.RESTART)
+            if not await self._forked(room, at):
+                raise StoreUnavailableError("this was read from a copy that is older than the log")
             return True
         room.deliver(snapshot.events)
         if room.tail.seq == snapshot.seq:
             room.adopt(snapshot)
             room.show_whole()
-        return room.tail.seq >= snapshot.seq
+        if at.seq == room.tail.seq < snapshot.seq:
+            raise StoreUnavailableError("the log has a hole")
+        ahead = room.ahead()
+        if ahead is None or room.tail.seq < snapshot.seq:
+            return room.tail.seq >= snapshot.seq
+        # A socket that joined with more than the log has now; or the log has grown meanwhile.
+        return await self._forked(room, Cursor(at.epoch, ahead.seq, ahead.mark))
+
+    async def _forked(self, room: Room, seen: Cursor) -> bool:
+        """Whether what was delivered here isn't in the log: another history goes on, every socket starts over (I3)."""
+        if await self._store.fork(room.sid, seen, self._new_id()) == seen.epoch:
+            return False
+        self._log.error("log_forked", session=room.sid, seq=seen.seq)
+        self._dissolve(room, CloseCode.RESTART)
+        return True

@@ -32,12 +32,15 @@ class Member:
     sink: Sink
     seq: int = 0
     mark: str = "0"
+    forked: bool = False
     running: Running | None = None
     shown: tuple[int, int, int, int] = (0, 0, 0, -1)  # turn, part, attempt that wrote chunk 0, last chunk
 
     def event(self, event: Event, frame: str) -> None:
-        """Send an event unless it was sent before."""
-        if event.seq == self.seq + 1:
+        """Send an event unless it was sent before, or what was sent before is of another history."""
+        if event.seq == self.seq and event.mark != self.mark:
+            self.forked = True
+        elif event.seq == self.seq + 1 and not self.forked:
             self.sink.durable(frame)
             self.seq, self.mark = event.seq, event.mark
 
@@ -119,6 +122,10 @@ class Room:
                 full = self.partial.whole()
                 whole = delta_frame(full) if full else None
             member.delta(delta, frame, whole)
+
+    def ahead(self) -> Member | None:
+        """A member that has read further in the log than what was published here, or in another history."""
+        return next((one for one in self.members.values() if one.seq > self.tail.seq or one.forked), None)
 
     @property
     def answer(self) -> tuple[int, int, int, int]:

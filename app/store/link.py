@@ -66,15 +66,16 @@ class Link(asyncio.Protocol):
         if self.lost.done() or len(self._waiting) >= MAX_WAITING:
             future.set_exception(StoreUnavailableError("no connection to Redis"))
             return future
+        self.send(*arguments)  # first: what can't be packed must not wait for a reply
         self._waiting.append((future, self._loop.time()))
-        self.send(*arguments)
         return future
 
     def send(self, *arguments: Argument) -> None:
         """Send a command whose answer comes as a push (SSUBSCRIBE, SUNSUBSCRIBE)."""
+        packed = hiredis.pack_command(arguments)  # type: ignore[arg-type]  # its stub knows one argument
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(hiredis.pack_command(arguments))  # type: ignore[arg-type]  # its stub knows one argument
+        self._out.append(packed)
 
     def _flush(self) -> None:
         out, self._out = self._out, []
@@ -93,6 +94,9 @@ class Link(asyncio.Protocol):
             while (reply := reader.gets()) is not _INCOMPLETE:
                 if isinstance(reply, hiredis.PushNotification):
                     self._on_push(reply)
+                    continue
+                if isinstance(reply, ReplyError) and not self._waiting:
+                    self._on_push([b"error", b""])  # a subscription was refused; nobody waits for it as for a reply
                     continue
                 future, _ = self._waiting.popleft()
                 if future.done():

@@ -17,6 +17,7 @@ from app.store.scripts import Script, Scripts
 
 BACKOFF_FIRST: Final = 0.05
 BACKOFF_MOST: Final = 1.0
+ROLE_EVERY: Final = 1.0  # seconds
 
 # The node isn't the one to talk to any more; redial instead of asking it again.
 _LEAVE: Final = frozenset({"READONLY", "MASTERDOWN"})
@@ -60,7 +61,7 @@ class Node:
                 else:
                     self.unfit, delay, self._link = None, BACKOFF_FIRST, link
                     self._log.info("redis_connected")
-                    await asyncio.shield(link.lost)
+                    await self._watch(link)
                     self._up_at = self._clock()
                     self._log.warning("redis_lost")
                 await asyncio.sleep(random.uniform(0, delay))  # noqa: S311 - jitter
@@ -101,6 +102,17 @@ class Node:
             self._log.error("redis_error", reply=str(error)[:300])
         return StoreUnavailableError(f"Redis refused: {error.code}")
 
+    async def _watch(self, link: Link) -> None:
+        """Until the link is lost. One that only reads would not notice that its node was demoted (I3, I6)."""
+        while not link.lost.done():
+            await asyncio.wait([link.lost], timeout=ROLE_EVERY)
+            try:
+                if not link.lost.done() and (await link.call(b"ROLE"))[0] != b"master":
+                    self._log.warning("redis_demoted")
+                    link.close()
+            except (StoreUnavailableError, ReplyError):
+                continue  # lost: the loop ends; refused: it can't be asked, so its writes will tell
+
     async def _open(self) -> Link:
         link = await self._dialer.dial()
         try:
@@ -121,6 +133,8 @@ class Node:
         policy = info.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             raise StoreUnfitError(f"maxmemory-policy must be noeviction, it is {policy}: conversations would vanish")
+        if info.get("role") != "master":
+            raise StoreUnavailableError("this Redis is a replica of another")
         if info.get("loading", "0") != "0":
             raise StoreUnavailableError("Redis is loading its data")
         if await link.call(b"GET", SHARDS_KEY) is None:

@@ -1,6 +1,7 @@
 """Replies of the scripts as types. Must never trust Redis: what doesn't parse is ``StoreUnavailableError``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from app.core.errors import DocumentError, NewerSchemaError, StoreUnavailableError
@@ -8,6 +9,15 @@ from app.core.messages import Event
 from app.core.publication import Running
 from app.core.session import Head, decode_head
 from app.engine.calls import Lease, Snapshot, Versioned
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """What doesn't parse is unavailable: one damaged session must not end a replica."""
+    try:
+        yield
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        raise StoreUnavailableError("a session in Redis can't be read") from error
 
 
 def status(reply: Any) -> str:
@@ -33,12 +43,10 @@ def head(raw: Any) -> Head:
 
 def event(entry: Sequence[Any]) -> Event:
     """A stream entry of the log."""
-    try:
+    with guard():
         seq, _, mark = text(entry[0]).partition("-")
         _, at, _, turn, _, body = entry[1]
         return Event(int(seq), mark, int(at), int(turn) if turn else None, body.decode())
-    except (ValueError, IndexError, TypeError) as error:
-        raise StoreUnavailableError("an event in Redis can't be read") from error
 
 
 def events(entries: Sequence[Any]) -> list[Event]:
@@ -46,6 +54,7 @@ def events(entries: Sequence[Any]) -> list[Event]:
     return [event(entry) for entry in entries]
 
 
+@guard()
 def lease(sid: str, fence: Any, reply: Sequence[Any], asked_at: float) -> Lease:
     """What ``lease_reply`` of ``_lease.lua`` answers."""
     turn, attempt, crashes, part, last, written, entry, *sealed = reply
@@ -64,6 +73,7 @@ def lease(sid: str, fence: Any, reply: Sequence[Any], asked_at: float) -> Lease:
     )
 
 
+@guard()
 def snapshot(reply: Sequence[Any]) -> Snapshot:
     """What ``join.lua`` answers."""
     _, epoch, seq, mark, recovered, rev, mode, raw_head, turn, attempt, part, wrote, last, written, entries = reply

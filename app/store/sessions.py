@@ -111,10 +111,11 @@ class RedisSessions(RedisBase):
         epoch, seq, mark, turn, part, wrote, last = await self.node.call(keys.shard, b"HMGET", keys.session, *names)
         if seq is None:
             return None
-        written = int(last or -1)
-        # Before the first chunk the field is still the last answer's.
-        answer = (int(turn or 0), int(part or 0), int(wrote or 0) if written >= 0 else 0, written)
-        return Top(replies.text(epoch), int(seq), replies.text(mark), answer)
+        with replies.guard():
+            written = int(last or -1)
+            # Before the first chunk the field is still the last answer's.
+            answer = (int(turn or 0), int(part or 0), int(wrote or 0) if written >= 0 else 0, written)
+            return Top(replies.text(epoch), int(seq), replies.text(mark), answer)
 
     async def history(self, sid: str, before: int, limit: int) -> list[Event]:
         """A page of the log."""
@@ -124,9 +125,9 @@ class RedisSessions(RedisBase):
         entries = await self.replay.call(keys.shard, b"XREVRANGE", keys.log, before - 1, b"-", b"COUNT", limit)
         return replies.events(entries[::-1])
 
-    async def fork(self, sid: str, seen: str, new: str) -> str | None:
+    async def fork(self, sid: str, seen: Cursor, new: str) -> str | None:
         """``fork.lua``."""
-        reply = await self.run(self.scripts.fork, sid, seen, new)
+        reply = await self.run(self.scripts.fork, sid, seen.epoch, new, seen.seq, seen.mark or "0")
         return None if reply is None else replies.text(reply)
 
     async def export(self, sid: str) -> dict[str, Any] | None:

@@ -99,8 +99,8 @@ class RedisTurns(RedisBase):
         """``renew.lua`` with no time left."""
         return bool(await self.run(self.scripts.renew, lease.sid, lease.sid, lease.fence, 0, mark))
 
-    async def expired(self) -> list[str]:
-        """The indexes of all shards, in one write; by Redis's clock. A score beyond a lease is a clock gone back."""
+    async def expired(self, far: bool = True) -> list[str]:
+        """The indexes of all shards, in one write, by Redis's clock."""
         seconds, micros = await self.node.call(0, b"TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
         most = (b"LIMIT", 0, _SWEEP)
@@ -109,11 +109,13 @@ class RedisTurns(RedisBase):
         for shard in range(self.settings.shards):
             key = turns_key(shard)
             calls.append(self.node.call(shard, b"ZRANGE", key, b"-inf", now, b"BYSCORE", *most))
+            if not far:
+                continue
             later = now + 2 * self.settings.lease_ms
             calls.append(self.node.call(shard, b"ZRANGE", key, b"(%d" % later, b"+inf", b"BYSCORE", *most))
         for page in await asyncio.gather(*calls):
             found += page
-        return [sid.decode() for sid in found]
+        return [sid.decode("utf-8", "replace") for sid in found]
 
 
 def _some(rest: list[Any]) -> bool:

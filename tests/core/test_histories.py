@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from app.engine.heads import Heads
 from app.engine.ports import Store
 from app.fanout.hub import Hub
-from tests.core.histories import SID, FakeSink, Reader, World
+from tests.core.histories import SID, World
+from tests.core.readers import FakeSink, Reader
 
 SETTLE = 60  # turns of the event loop in which everything that was started must have come to its end
 

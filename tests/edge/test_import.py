@@ -79,9 +79,9 @@ WRONG: dict[str, Change] = {
         conversation_history=[{"id": "u", "role": "user", "text": "hi", "at": AT, "seq": 1, "turn": 7}]
     ),
     "unknown mode": put(mode="asleep"),
-    "ids of nothing": put(ids={"u1": 99}),
-    "an empty id": put(ids={"": 1}),
-    "ids are words": put(ids={"u1": "one"}),
+    "ids of nothing": put(ids={"u1": 99}, events=[event()]),
+    "an empty id": put(ids={"": 1}, events=[event()]),
+    "ids are words": put(ids={"u1": "one"}, events=[event()]),
     "events out of order": events(event(seq=2)),
     "event without type": events({"seq": 1}),
     "event of an unknown type": events(event(type="poem")),

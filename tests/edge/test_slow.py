@@ -81,7 +81,7 @@ async def test_a_slow_reader_is_closed_with_4420_and_resumes(replica: ReplicaPro
         await talk(client, 1)
         async with deaf(replica.ws_url, token) as slow:
             before = memory(replica)
-            await talk(client, 160)
+            await talk(client, 300)
             assert memory(replica) - before < MOST_MEMORY
             seen = await read_on(slow)
             assert slow.close_code == 4420
@@ -99,7 +99,7 @@ async def test_a_client_that_takes_nothing_any_more_is_cut(replica: ReplicaProce
         token = (await client.open())["token"]
         started = time.monotonic()
         async with deaf(replica.ws_url, token):
-            await talk(client, 160)
+            await talk(client, 300)
             await until(lambda: open_connections(replica, client), timeout=30, what="the cut", every=0.2)
         assert time.monotonic() - started < 30
         await client.ask("nobody else noticed")

@@ -227,7 +227,7 @@ async def test_an_import_tried_again_answers_the_same_and_writes_nothing(chat: C
 
 async def test_an_import_sends_the_sockets_away_to_resume(chat: Chat, ear: Ear) -> None:
     await put(chat, history(("a", "user", 1, 1)))
-    assert ear.parsed() == [Forked()]
+    assert ear.parsed() == [Forked("new")]
 
 
 async def test_a_long_conversation_is_exported_whole(chat: Chat) -> None:

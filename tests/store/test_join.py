@@ -205,12 +205,15 @@ async def test_history_is_what_lies_before_oldest_first(chat: Chat) -> None:
 
 
 async def test_a_fork_replaces_the_epoch_once_and_says_so(chat: Chat, ear: Ear, redis_server: RedisServer) -> None:
-    assert await chat.store.fork(chat.sid, "epoch", "new") is None
+    seen = Cursor("epoch", 1, "7")
+    assert await chat.store.fork(chat.sid, seen, "new") is None
     await chat.send("m1")
     ear.heard()
-    assert await chat.store.fork(chat.sid, "epoch", "new") == "new"
-    assert ear.heard() == [b"f"]
+    here = Cursor("epoch", 1, chat.field("mark"))
+    assert await chat.store.fork(chat.sid, here, "new") == "epoch", "what was seen is in the log"
+    assert await chat.store.fork(chat.sid, seen, "new") == "new"
+    assert ear.heard() == [b"f new"]
     before = whole(redis_server)
-    assert await chat.store.fork(chat.sid, "epoch", "newer") == "new"
+    assert await chat.store.fork(chat.sid, seen, "newer") == "new"
     assert (whole(redis_server), ear.heard()) == (before, [])
     assert not (await join(chat, Cursor("epoch", 1, chat.field("mark")))).recovered

@@ -17,5 +17,5 @@ local expires = keep(now, nil, ttl, hold)
 -- However old it is, it is listed for as long as it lives: keep() drops who has been idle for the longer of the two.
 redis.call('ZADD', ACTIVE, math.max(active, expires - math.max(ttl, WEEK)), sid)
 redis.call('PEXPIREAT', ACTIVE, expires, 'NX')
-redis.call('SPUBLISH', S, 'f')
+redis.call('SPUBLISH', S, 'f ' .. epoch)
 return 1

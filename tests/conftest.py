@@ -1,5 +1,6 @@
 """Fixtures that every test may use: one Redis for a whole run, empty for each test and judged after it (I11)."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,14 @@ from tests.support.redis_server import RedisServer
 
 MAY_LIVE_FOREVER = frozenset({"baton:shards"})
 """The record of the shard count; every other key has a deadline (I11)."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heard_signals() -> None:
+    """Under nohup, or in the background of a shell, signals are ignored, and so they would be by what tests start."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,8 @@ def test_what_nests_too_deep_to_be_answered_is_a_bad_frame() -> None:
     for depth in (300, 1000, 1100, 30_000):
         with pytest.raises(BadFrameError):
             codec.decode('{"type":"ping","t":' + "[" * depth + "]" * depth + "}")
+    with pytest.raises(BadFrameError):  # half a character takes the way through another parser
+        codec.decode('{"type":"send","id":"a","text":"\\ud800","x":' + "[" * 30_000 + "]" * 30_000 + "}")
 
 
 @given(raw=st.text() | st.builds(json.dumps, st.dictionaries(st.sampled_from(["type", "t", "id"]), st.text())))

@@ -120,13 +120,16 @@ def judge(world: World, readers: list[Reader]) -> None:
 
 
 async def live(steps: list[tuple[str, int, bool]]) -> None:
-    """One history from its beginning to a healed end."""
+    """One history from its beginning to a healed end; no task behind the scenes may have failed on the way."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
     world = World()
     replica = Replica(world)
     for step in steps:
         await replica.step(*step)
     await replica.settle()
     judge(world, replica.readers)
+    assert not failures
 
 
 WRITING = ["say", "say", "act", "write", "write", "write", "take over", "commit", "commit", "cancel"]

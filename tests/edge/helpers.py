@@ -15,7 +15,7 @@ from tests.support.records import Frame
 from tests.support.redis_server import RedisServer
 from tests.support.replica import ADMIN_KEY, SECRET, ReplicaProcess
 
-IDENTITY_SECRET: Final = "an-identity-secret-for-tests-only-0123456789"
+IDENTITY_SECRET: Final = "an-identity-secret-for-tests-only, long enough for HS512: 0123456789 0123456789"
 ADMIN: Final = {"authorization": f"Bearer {ADMIN_KEY}"}
 DEFAULTS: Final[Mapping[str, str]] = {"BATON_IDENTITY_SECRET": IDENTITY_SECRET, "BATON_LOG_LEVEL": "debug"}
 EMOJI: Final = "\N{GRINNING FACE}"

@@ -23,6 +23,7 @@ ODD = [
     "\ufeff" + '{"type":"ping"}', '{"type":"ping","t":1}{"type":"ping"}', '{"type":"ping","t":"\\ud800"}',
     "[" * 60_000, '{"type":"ping","t":' + "[" * 30_000 + "]" * 30_000 + "}", '{"type":"ping","t":1e999}',
     '{"type":"ping","t":"\t"}', '{"type":"send","id":"\\udfff","text":"hi"}', "\0",
+    '{"type":"send","id":"a","text":"\\ud800","x":' + "[" * 20_000 + "]" * 20_000 + "}",
 ]  # fmt: skip
 WRONG_FIELDS: list[Frame] = [
     {"type": "send"},

@@ -33,7 +33,7 @@ def _wrong() -> dict[str, str]:
         "not yet valid": assertion(nbf=int(time.time()) + 600),
         "alg none": _unsigned(),
         "alg none with a signature": f"{_unsigned().split('.')[0]}.{claims}.{signature}",
-        "wrong alg": jwt.encode({"sub": "1", "exp": time.time() + 60}, IDENTITY_SECRET * 2, "HS512"),
+        "wrong alg": jwt.encode({"sub": "1", "exp": time.time() + 60}, IDENTITY_SECRET, "HS512"),
         "no exp": assertion(exp=None),
         "no sub": assertion(sub=None),
         "exp is words": assertion(exp="tomorrow"),

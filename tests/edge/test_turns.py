@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.edge.helpers import answer, beat, errors_of, fill, put
-from tests.support.client import Client, Turned
+from tests.support.client import Client
 from tests.support.history import check
 from tests.support.records import Frame
 from tests.support.replica import ReplicaProcess
@@ -119,13 +119,10 @@ async def test_end_stops_everything_for_everyone(
 async def test_end_of_what_never_began_leaves_nothing(client_of: Make, replica: ReplicaProcess) -> None:
     client = client_of(replica.ws_url)
     await client.open()
-    await client.send_frame({"type": "end"})
-    try:
-        await beat(client)
-    except AssertionError:
-        assert client.close_code == 4404
-    with pytest.raises((Turned, AssertionError)):
-        assert (await client.open())["seq"] > 0
+    assert await errors_of(client, {"type": "end"}) == ["session_gone"]
+    assert (await client.open())["seq"] == 0
+    assert await client.ask("so it begins") == "so it begins"
+    await finish(client)
 
 
 async def test_typing_reaches_the_others_and_is_never_stored(

@@ -62,6 +62,7 @@ class DrainingServer(uvicorn.Server):
             self._drain.cancel()
             await self._replica.drain.release()
         await super().shutdown(sockets)
+        await self._replica.drain.release()  # of a message that was being accepted meanwhile
 
 
 def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:

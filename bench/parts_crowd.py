@@ -28,7 +28,7 @@ async def memory(bench: Bench) -> list[Row]:
     few, many = bench.scale.idle
     names = (f"{few:,} connections", f"{many:,} connections", f"{many:,} connections, after a turn each")
     return [
-        Row(f"KB resident per idle connection, {name}", f"{mine:.1f}", f"{bare:.1f}", f"+{mine - bare:.1f}",
+        Row(f"KB resident per idle connection, {name}", f"{mine:.1f}", f"{bare:.1f}", f"{mine - bare:+.1f}",
             aim(mine - bare, _KB_PER_CONNECTION, " KB"))
         for name, mine, bare in zip(names, durable, plain, strict=True)
     ]  # fmt: skip

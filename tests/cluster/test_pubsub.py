@@ -42,11 +42,11 @@ async def test_every_subscription_killed_over_and_over(
         for number in range(80):
             killed += redis_server.command("CLIENT", "KILL", "TYPE", "pubsub")
             await sender.wait_ack(await sender.send(f"message {number}"))
-            if number % 4 == 3:  # now and then everybody must catch up before it goes on
+            if number % 10 == 9:  # now and then everybody must catch up before it goes on
                 await settled(sender, watcher, seq=3 * (number + 1), timeout=BOUND)
         worst = max(worst_delay(sender, watcher), worst_delay(sender, sender))
         assert worst < BOUND
-        assert killed > 20
+        assert killed > 10
         assert (len(sender.frames("welcome")), len(watcher.frames("welcome"))) == (1, 1)
     judge(sender, watcher)
     record_property("worst delay, s", round(worst, 2))

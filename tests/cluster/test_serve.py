@@ -18,7 +18,8 @@ ECHO = {"BATON_AGENT": "echo", "BATON_LEASE_SECONDS": "1"}
 
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="bt-") as path:  # short: a socket's path has at most some 100 characters
+    """Short: a socket's path has at most some 100 characters. A killed supervisor's server may still be leaving it."""
+    with tempfile.TemporaryDirectory(prefix="bt-", ignore_cleanup_errors=True) as path:
         yield Path(path)
 
 

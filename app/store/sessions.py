@@ -64,10 +64,7 @@ class RedisSessions(RedisBase):
         if not isinstance(result, Acted):
             raise SessionGoneError(sid)
         if result.lease is not None:
-            await self.node.run_script(
-                self.keys(sid).shard, self.scripts.renew, self.keys(sid).all, sid, result.lease.fence, 0,
-                self.new_mark(),
-            )  # fmt: skip
+            await self.run(self.scripts.renew, sid, sid, result.lease.fence, 0, self.new_mark())
         return Versioned(result.rev, expected.head)
 
     async def delete(self, sid: str) -> bool:

@@ -86,10 +86,11 @@ endif
 COMPILE = .lock-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --no-python-downloads --generate-hashes \
 	--no-config --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-lock: ## write requirements.lock and requirements-runtime.lock from pyproject.toml (ARGS=--upgrade)
+lock: ## write requirements*.lock from pyproject.toml (ARGS=--upgrade)
 	@if ! [ -x .lock-tools/bin/uv ]; then $(PYTHON) -m venv .lock-tools && .lock-tools/bin/pip install --quiet 'uv>=0.9'; fi
 	$(COMPILE) $(ARGS) --extra embedded --extra dev pyproject.toml -o requirements.lock
 	$(COMPILE) --constraint requirements.lock --upgrade pyproject.toml -o requirements-runtime.lock
+	$(COMPILE) --constraint requirements.lock --upgrade --group build -o requirements-build.lock
 
 clean: ## remove what was installed, built or cached; .baton (conversations) stays
 	rm -rf .venv .lock-tools node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import dataclasses
 import gc
 import os
 import signal
@@ -18,6 +19,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app.core.limits import MAX_FRAME
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
+from app.listening import allow_open_files
 from app.settings import Settings
 from app.wiring import Replica, open_replica
 
@@ -81,6 +83,10 @@ def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
 
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
+    fit = allow_open_files(settings.max_connections)
+    if fit < settings.max_connections:
+        structlog.get_logger().warning("few_open_files", connections=fit, wanted=settings.max_connections)
+        settings = dataclasses.replace(settings, max_connections=fit)
     async with open_replica(settings) as replica:
         config = uvicorn.Config(
             build_app(replica, settings.trusted_proxies),

@@ -8,6 +8,7 @@ import os
 import socket
 
 BACKLOG = 2048
+SPARE_FILES = 256  # what a process opens besides its clients' sockets
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared with, not bound to
 
 
@@ -40,6 +41,24 @@ def url_of(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     host = _ANY.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def allow_open_files(wanted: int) -> int:
+    """Raise this process's soft limit of open files so that `wanted` connections fit, if the hard one allows it.
+
+    Return how many do. Without it a login shell's 1,024 would end a replica's growth long before its own limit, in
+    accept calls that fail again and again (EMFILE).
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = wanted + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < need:
+        soft = need if hard == resource.RLIM_INFINITY else min(need, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - SPARE_FILES))
 
 
 def _why(host: str, port: int, error: OSError) -> str:

@@ -16,6 +16,7 @@ from app.settings_values import Parser, WrongValue
 
 MIN_IDENTITY_BYTES = 32
 """RFC 7518 section 3.2: an HS256 key is at least as long as its hash. A shorter one is taken, with a warning."""
+MAX_SECRET_FILE = 65536  # bytes
 
 
 class SettingsError(ValueError):
@@ -60,16 +61,18 @@ class Settings:
     def load(cls, environ: Mapping[str, str], overrides: Mapping[str, object]) -> "Settings":
         """Read the settings from `environ`; `overrides` maps field names to values that win over it (None: not given).
 
-        Raises SettingsError for the first wrong value. Unknown `BATON_*` variables are ignored and listed in `unknown`.
+        A secret may also stand in a file that `<variable>_FILE` names, as Docker and Kubernetes mount them. Raises
+        SettingsError for the first wrong value. Unknown `BATON_*` variables are ignored and listed in `unknown`.
         """
         found: dict[str, object] = {}
         for name, (variable, parse, option) in _TABLE.items():
             override = overrides.get(name)
             if override is not None:
                 found[name] = _parsed(option or variable, parse, _as_text(override))
-            elif variable in environ:
-                found[name] = _parsed(variable, parse, environ[variable])
-        strangers = {key for key in environ if key.startswith("BATON_")} - {row[0] for row in _TABLE.values()}
+            elif (text := _given(name, variable, environ)) is not None:
+                found[name] = _parsed(variable, parse, text)
+        known = {row[0] for row in _TABLE.values()} | {f"{_TABLE[name][0]}_FILE" for name in _FROM_FILES}
+        strangers = {key for key in environ if key.startswith("BATON_")} - known
         settings = cls(**found, unknown=tuple(sorted(strangers)))  # type: ignore[arg-type]  # parsed by the table
         if settings.port and settings.replicas > 1 and settings.port + settings.replicas > 65535:
             raise SettingsError(
@@ -95,6 +98,23 @@ class Settings:
         return lines
 
 
+def _given(name: str, variable: str, environ: Mapping[str, str]) -> str | None:
+    """The text of a setting: of its variable, or of the file that the variable with `_FILE` names; None if neither."""
+    path = environ.get(f"{variable}_FILE") if name in _FROM_FILES else None
+    if path is None:
+        return environ.get(variable)
+    if variable in environ:
+        raise SettingsError(f"{variable} and {variable}_FILE can't both be set")
+    try:
+        with Path(path).open("rb") as file:
+            text = file.read(MAX_SECRET_FILE + 1).decode()
+    except (OSError, ValueError):  # ValueError: not UTF-8, or a path with a zero byte
+        raise SettingsError(f"{variable}_FILE must be the path of a text file that can be read") from None
+    if len(text) > MAX_SECRET_FILE:
+        raise SettingsError(f"{variable}_FILE must be a file of at most {MAX_SECRET_FILE} bytes")
+    return text
+
+
 def _parsed(name: str, parse: Parser, text: str) -> object:
     try:
         return parse(text.strip())
@@ -111,6 +131,7 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
+_FROM_FILES = frozenset({"redis_url", "secrets", "admin_key", "identity_secret"})
 # field: (variable, parser, command-line option or None)
 _TABLE: Mapping[str, tuple[str, Parser, str | None]] = {
     "host": ("BATON_HOST", values.host, "--host"),

@@ -186,3 +186,28 @@ def test_a_short_identity_secret_works_with_a_warning_that_does_not_show_it() ->
     assert len(settings.warnings()) == 1
     assert "hunter2" not in settings.warnings()[0]
     assert Settings.load({"BATON_IDENTITY_SECRET": "x" * 32}, {}).warnings() == []
+
+
+def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
+    for name, text in (("secret", f"{SECRET}\n"), ("admin", "k\n"), ("redis", "redis://h\n")):
+        (tmp_path / name).write_text(text)
+    files = {"BATON_SECRET": "secret", "BATON_ADMIN_KEY": "admin", "BATON_REDIS_URL": "redis"}
+    settings = Settings.load({f"{name}_FILE": str(tmp_path / file) for name, file in files.items()}, {})
+    assert (settings.secrets, settings.admin_key, settings.redis_url) == ((SECRET,), "k", "redis://h")
+    assert settings.unknown == ()
+    assert Settings.load(settings.to_environ(), {}).secrets == settings.secrets
+    assert Settings.load({"BATON_REDIS_URL_FILE": "/none"}, {"redis_url": "redis://o"}).redis_url == "redis://o"
+
+
+def test_a_secret_file_that_does_not_do_is_one_line_without_its_content(tmp_path: Path) -> None:
+    short, binary, huge = tmp_path / "short", tmp_path / "binary", tmp_path / "huge"
+    short.write_text("hunter2")
+    binary.write_bytes(b"hunter2-hunter2-\xff")
+    huge.write_text("hunter2 " * 10000)
+    for path in (short, binary, huge, tmp_path, tmp_path / "none", Path("a\0b")):
+        with pytest.raises(SettingsError, match=r"^BATON_SECRET(_FILE)? must be ") as caught:
+            Settings.load({"BATON_SECRET_FILE": str(path)}, {})
+        assert "hunter2" not in str(caught.value)
+    with pytest.raises(SettingsError, match="can't both be set"):
+        Settings.load({"BATON_SECRET_FILE": str(short), "BATON_SECRET": SECRET}, {})
+    assert Settings.load({"BATON_PORT_FILE": str(short)}, {}).unknown == ("BATON_PORT_FILE",)

@@ -104,6 +104,8 @@ class WebSocketEndpoint:
         outbox = Outbox(services.new_id(), scope["state"]["wire"], send, asyncio.get_running_loop())
         door.sockets[outbox.id] = outbox
         services.metrics.connections.inc()
+        client = scope["client"]  # as a trusted proxy names it; None on a Unix socket
+        structlog.get_logger().debug("socket_opened", client=client[0] if client else None)
         session = SocketSession(services, outbox)
         try:
             if await self._hello(session, outbox, receive):

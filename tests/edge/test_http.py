@@ -1,6 +1,7 @@
 """HTTP beside the socket: health, readiness, metrics and the files of the page. No conversation shows in any of it."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx
@@ -75,10 +76,20 @@ async def test_metrics_are_for_loopback_or_the_admin_key(empty_redis: RedisServe
             assert (await get(replica, "/metrics", wrong)).status_code == 401
 
 
-async def test_a_forwarded_address_changes_nothing_about_a_socket(replica: ReplicaProcess) -> None:
-    async with Client(replica.ws_url) as client:
-        await client.connect(headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"})
+@pytest.mark.parametrize(
+    ("trusted", "client_address"), [("", "127.0.0.1"), ("10.0.0.0/8", "127.0.0.1"), ("127.0.0.0/8", "203.0.113.9")]
+)
+async def test_a_forwarded_address_is_believed_from_a_trusted_proxy_only(
+    empty_redis: RedisServer, trusted: str, client_address: str
+) -> None:
+    env = {"BATON_LOG_LEVEL": "debug"} | ({"BATON_TRUSTED_PROXIES": trusted} if trusted else {})
+    async with ReplicaProcess.start(redis_url=empty_redis.url, env=env) as replica, Client(replica.ws_url) as client:
+        # The last address before the trusted ones counts: what stands left of it is the client's own claim.
+        forwarded = "127.0.0.1, 198.51.100.7, 203.0.113.9"
+        await client.connect(headers={"X-Forwarded-For": forwarded, "X-Forwarded-Proto": "https"})
         assert (await client.hello())["seq"] == 0
+        (opened,) = (line for line in replica.logs().splitlines() if '"socket_opened"' in line)
+        assert json.loads(opened)["client"] == client_address
 
 
 async def test_the_page_and_its_modules_are_served(replica: ReplicaProcess) -> None:

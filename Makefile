@@ -56,7 +56,7 @@ else
 	@echo "make chaos: tests/cluster/chaos isn't there yet, so nothing ran." >&2; exit 2
 endif
 
-check: lint types shape web ## lint, format, types, layers and budgets, the browser's side
+check: lint types shape web ## lint, format, types, layers and budgets, manifests, the browser's side
 
 lint: setup
 	$(PY) -m ruff check .
@@ -66,7 +66,7 @@ types: setup
 	$(PY) -m mypy
 
 shape: setup
-	$(PY) -m pytest -q tests/test_layers.py tests/test_budgets.py tests/test_repo.py
+	$(PY) -m pytest -q tests/test_layers.py tests/test_budgets.py tests/test_repo.py tests/deploy/test_kubernetes*.py
 
 web:
 	scripts/check-web

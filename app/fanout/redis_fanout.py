@@ -44,6 +44,7 @@ class RedisFeed:
         self._leaving: dict[bytes, int] = {}
         self._link: Link | None = None
         self._heard = clock()
+        self._refused = False
         self._listener: Listener | None = None
         self._log = structlog.get_logger().bind(connection="pubsub")
 
@@ -103,15 +104,15 @@ class RedisFeed:
             self._link.send(b"SUNSUBSCRIBE", channel)
 
     async def _serve(self, link: Link) -> None:
-        self._link = link
+        self._link, opened = link, self._clock()  # what was heard stays: a subscription that is refused is silence
+        self._refused = False
         self._leaving.clear()
-        self._heard = self._clock()
         link.send(b"SSUBSCRIBE", self._probe)
         for channel in self._wanted:
             link.send(b"SSUBSCRIBE", channel)
         while not link.lost.done():
             await asyncio.wait([link.lost], timeout=PROBE_EVERY)
-            if self.silent_for > DEAF_AFTER:
+            if min(self.silent_for, self._clock() - opened) > DEAF_AFTER:
                 self._log.warning("pubsub_deaf", silent_for=round(self.silent_for, 1))
                 return
             for channel, confirmed in self._wanted.items():
@@ -134,6 +135,9 @@ class RedisFeed:
             self._confirmed(channel)
         elif kind == b"sunsubscribe":
             self._left(channel)
+        elif kind == b"error" and not self._refused:
+            self._refused = True  # once a connection: there are as many refusals as conversations
+            self._log.error("pubsub_refused", reason=channel.decode(errors="replace")[:300])
 
     def _confirmed(self, channel: bytes) -> None:
         confirmed = self._wanted.get(channel)

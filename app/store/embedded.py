@@ -30,6 +30,8 @@ START_SECONDS = 30.0
 """How long a starting server may be silent; one that says it is loading its file may take as long as it needs."""
 BACKOFF_SECONDS = (0.2, 10.0)
 STEADY_SECONDS = 30.0
+MOST_LOG_BYTES = 4 * 1024 * 1024
+"""A server that starts on a longer log begins a new one; the one before it is kept as `server.log.1`."""
 
 
 class EmbeddedServer:
@@ -130,6 +132,7 @@ class EmbeddedServer:
                 if lock is None:  # after a crash: a child of the server, rewriting the file, still has it
                     return None
                 try:
+                    self._bound_log()
                     self._process = self._popen(lock)
                 finally:
                     os.close(lock)  # from here on only the server and its children hold it
@@ -137,6 +140,11 @@ class EmbeddedServer:
                 self._log.error("store_not_started", error=error.strerror)
                 return None
             return self._process
+
+    def _bound_log(self) -> None:
+        """Before a start, while no server writes to it."""
+        if self._log_path.exists() and self._log_path.stat().st_size > MOST_LOG_BYTES:
+            self._log_path.replace(self._log_path.with_name("server.log.1"))
 
     def _popen(self, lock: int) -> subprocess.Popen[bytes]:
         with self._log_path.open("ab") as log_file:

@@ -96,7 +96,7 @@ class Link(asyncio.Protocol):
                     self._on_push(reply)
                     continue
                 if isinstance(reply, ReplyError) and not self._waiting:
-                    self._on_push([b"error", b""])  # a subscription was refused; nobody waits for it as for a reply
+                    self._on_push([b"error", str(reply).encode()])  # a subscription was refused
                     continue
                 future, _ = self._waiting.popleft()
                 if future.done():

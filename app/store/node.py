@@ -137,6 +137,10 @@ class Node:
             raise StoreUnavailableError("this Redis is a replica of another")
         if info.get("loading", "0") != "0":
             raise StoreUnavailableError("Redis is loading its data")
+        try:  # a script that may not publish fails after its writes: each try would look like a crash of the turn
+            await link.call(b"SPUBLISH", SHARDS_KEY, b"")
+        except ReplyError as error:
+            raise StoreUnfitError(f"its user may not publish ({error.code}); it needs all keys and channels") from error
         if await link.call(b"GET", SHARDS_KEY) is None:
             await link.call(b"SET", SHARDS_KEY, self._shards, b"NX")
         recorded = await link.call(b"GET", SHARDS_KEY)

@@ -140,8 +140,8 @@ async def test_export_erase_import(redis_url: str) -> None:
 
 
 def everything(redis: RedisServer, sid: str) -> dict[bytes, Any]:
-    """Every key of a conversation and its indexes, byte for byte, with its deadline."""
-    return {key: (redis.command("DUMP", key), redis.command("PEXPIRETIME", key)) for key in traces(redis, sid)}
+    """Every key of a conversation and its indexes, whole, with its deadline."""
+    return {key: redis.content(key) for key in traces(redis, sid)}
 
 
 async def test_a_newer_schema_is_refused_and_left_as_it_is(redis_url: str, redis_server: RedisServer) -> None:

@@ -3,18 +3,11 @@
 import asyncio
 
 from tests.support.client import Client
-from tests.support.cluster import judge, replicas, settled
+from tests.support.cluster import judge, replicas, settled, two_tabs
 
 
 async def test_the_same_id_from_two_tabs_at_once_sixty_times(redis_url: str) -> None:
-    async with (
-        replicas(redis_url) as (one, two),
-        Client(one.ws_url, name="left") as left,
-        Client(two.ws_url, name="right") as right,
-    ):
-        await left.open()
-        right.token = left.token
-        await right.open()
+    async with replicas(redis_url) as (one, two), two_tabs(one, two) as (left, right):
         for number in range(60):
             key = f"message-{number}"
             await asyncio.gather(left.send(f"text {number}", key), right.send(f"text {number}", key))
@@ -49,14 +42,7 @@ async def test_an_id_is_remembered_after_the_end(redis_url: str) -> None:
 
 async def test_a_burst_of_forty_is_forty_turns_in_order(redis_url: str) -> None:
     texts = [f"burst {number}" for number in range(40)]
-    async with (
-        replicas(redis_url) as (one, two),
-        Client(one.ws_url, name="sender") as sender,
-        Client(two.ws_url, name="watcher") as watcher,
-    ):
-        await sender.open()
-        watcher.token = sender.token
-        await watcher.open()
+    async with replicas(redis_url) as (one, two), two_tabs(one, two, ("sender", "watcher")) as (sender, watcher):
         for text in texts:
             await sender.send(text)
         await settled(sender, watcher, seq=120)

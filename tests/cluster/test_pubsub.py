@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import Client
-from tests.support.cluster import judge, metric, replicas, settled, why_unready
+from tests.support.cluster import judge, metric, replicas, settled, two_tabs, why_unready
 from tests.support.poll import until
 from tests.support.proxy import Proxy
 from tests.support.records import Way
@@ -31,14 +31,7 @@ async def test_every_subscription_killed_over_and_over(
     redis_url: str, redis_server: RedisServer, record_property: Any
 ) -> None:
     killed = 0
-    async with (
-        replicas(redis_url) as (one, two),
-        Client(one.ws_url, name="sender") as sender,
-        Client(two.ws_url, name="watcher") as watcher,
-    ):
-        await sender.open()
-        watcher.token = sender.token
-        await watcher.open()
+    async with replicas(redis_url) as (one, two), two_tabs(one, two, ("sender", "watcher")) as (sender, watcher):
         for number in range(80):
             killed += redis_server.command("CLIENT", "KILL", "TYPE", "pubsub")
             await sender.wait_ack(await sender.send(f"message {number}"))
@@ -63,12 +56,8 @@ async def test_a_deaf_subscription_is_found_and_replaced(
         Proxy(port) as mended,
         Proxy(port) as broken,
         replicas(mended.url, broken.url) as (one, two),
-        Client(one.ws_url, name="at mended") as left,
-        Client(two.ws_url, name="at broken") as right,
+        two_tabs(one, two, ("at mended", "at broken")) as (left, right),
     ):
-        await left.open()
-        right.token = left.token
-        await right.open()
         await left.ask("before")
         for proxy in (mended, broken):
             (ear,) = proxy.ears(redis_server)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from app.core.errors import FencedError, NewerSchemaError, SessionGoneError, StaleError
 from app.core.messages import state_body
 from app.core.publication import Events
-from app.engine.calls import Acted, Refusal, Versioned
+from app.engine.calls import Acted, AskingChanged, Refusal, Versioned
 from app.store.redis_store import RedisStore
 from tests.support.redis_server import RedisServer
 from tests.support.stores import Chat, Ear, done, head_with, new_mark, say, timeless, whole
@@ -110,6 +110,22 @@ async def test_a_person_takes_over_with_nothing_left_to_do(chat: Chat) -> None:
     assert (await chat.send("m2")).lease is None
     await chat.act(mode="bot")
     assert (await chat.send("m3")).lease is not None
+
+
+async def test_a_person_who_takes_over_reads_what_was_to_be_a_secret(chat: Chat) -> None:
+    """No turn would ever open a sealed answer: `asking` goes with the bot, and with it alone."""
+    await chat.commit(await chat.start(), asking=True)
+    await chat.act(STATE)
+    assert chat.field("asking") == "1"
+    await chat.act(STATE, mode="human", stop=True)
+    assert chat.field("asking") == "0"
+    result = await chat.store.accept(chat.message("m2", asking=True, sealed=b"x"))
+    assert isinstance(result, AskingChanged)
+    assert not result.asking
+    await chat.send("m2", "1234")
+    assert (chat.said()[-1], chat.secrets()) == (("user", None, "1234"), {})
+    await chat.act(mode="bot")
+    assert chat.field("asking") == "0"
 
 
 async def test_an_absent_session_is_gone(chat: Chat, redis_server: RedisServer) -> None:

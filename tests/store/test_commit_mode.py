@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.publication import Events
-from app.engine.calls import Lease, Refused
+from app.engine.calls import AskingChanged, Lease, Refused
 from tests.support.stores import END, Chat, Ear, refused, say
 
 
@@ -50,9 +50,22 @@ async def test_the_same_mode_leaves_what_waits(chat: Chat) -> None:
 
 
 async def test_after_the_change_a_message_starts_no_turn(chat: Chat) -> None:
-    await chat.commit(await waiting(chat), mode="human", asking=False)
+    await chat.commit(await waiting(chat), mode="human")
     accepted = await chat.send("m9")
     assert (accepted.lease, chat.todo(), chat.log()[-1].turn) == (None, [], None)
+
+
+@pytest.mark.parametrize("final", [True, False])
+async def test_nobody_is_asked_for_a_secret_any_more(chat: Chat, final: bool) -> None:
+    """What a person is told must be readable: no turn would ever open a sealed answer."""
+    lease = await waiting(chat)
+    await chat.commit(lease, mode="human", asking=True, final=final)
+    if not final:
+        await chat.commit(lease, asking=True)
+    assert chat.field("asking") == "0"
+    assert isinstance(await chat.store.accept(chat.message("m8", asking=True, sealed=b"x")), AskingChanged)
+    await chat.send("m8", "1234")
+    assert (chat.said()[-1], chat.secrets()) == (("user", None, "1234"), {})
 
 
 async def test_after_the_end_no_message_is_taken(chat: Chat) -> None:

@@ -154,3 +154,16 @@ async def test_the_silence_is_counted_from_the_loss(own_redis: RedisServer) -> N
         await until(lambda: made.silent_for == 0.0 and not made.connected, what="the loss")
         now[0] = 207.5
         assert made.silent_for == 7.5
+
+
+async def test_a_user_who_may_not_publish_is_unfit(own_redis: RedisServer) -> None:
+    """A script that can't publish fails after its writes, and each try would be taken for a crash of the turn."""
+    own_redis.command("ACL", "SETUSER", "mute", "on", ">word", "~*", "resetchannels", "+@all")
+    node = new_node(own_redis.url.replace("redis://", "redis://mute:word@"))
+    async with running(node):
+        reason = await until(lambda: node.unfit, what="a reason why it is unfit")
+        assert "may not publish (NOPERM)" in reason
+        own_redis.command("ACL", "SETUSER", "mute", "allchannels")
+        await until(lambda: node.connected, what="a connection")
+        assert node.unfit is None
+    own_redis.command("ACL", "DELUSER", "mute")

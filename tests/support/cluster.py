@@ -39,6 +39,18 @@ async def replicas(
             replica.discard()
 
 
+@asynccontextmanager
+async def two_tabs(
+    one: ReplicaProcess, two: ReplicaProcess, names: tuple[str, str] = ("left", "right")
+) -> AsyncIterator[tuple[Client, Client]]:
+    """Two clients of one new conversation, the first welcomed at `one`, the second at `two`."""
+    async with Client(one.ws_url, name=names[0]) as left, Client(two.ws_url, name=names[1]) as right:
+        await left.open()
+        right.token = left.token
+        await right.open()
+        yield left, right
+
+
 async def settled(*clients: Client, seq: int | None = None, timeout: float = 10.0) -> None:
     """Wait until every client has the event `seq`, by default the newest that any of them has."""
 

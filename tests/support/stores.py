@@ -187,10 +187,9 @@ def raw_entries(server: RedisServer, log: bytes) -> list[tuple[bytes, list[bytes
     return [(id, [word for pair in fields.items() for word in pair]) for id, fields in entries]
 
 
-def whole(server: RedisServer) -> dict[bytes, tuple[bytes, int]]:
-    """Every key with its value as DUMP gives it and its deadline: equal means that nothing was written."""
-    keys = sorted(server.command("KEYS", "*"))
-    return {key: (server.command("DUMP", key), server.command("PEXPIRETIME", key)) for key in keys}
+def whole(server: RedisServer) -> dict[bytes, tuple[Any, int]]:
+    """Every key with its value and its deadline: equal means that nothing was written."""
+    return {key: server.content(key) for key in sorted(server.command("KEYS", "*"))}
 
 
 def head_with(sid: str, **fields: Any) -> Head:

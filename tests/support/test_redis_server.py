@@ -1,5 +1,7 @@
 """The Redis of the tests keeps what it acknowledged, can be set back, and its fixtures see a key without TTL (I11)."""
 
+from pathlib import Path
+
 import pytest
 import redis
 
@@ -39,6 +41,40 @@ def test_a_server_that_does_not_start_says_why() -> None:
     finally:
         server.close()
     assert not server.folder.exists()
+
+
+def test_another_server_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is wrong is an error, and never the usual server instead."""
+    named = tmp_path / "another-server"
+    monkeypatch.setenv("BATON_TEST_REDIS_SERVER", str(named))
+    server = RedisServer()
+    try:
+        with pytest.raises(FileNotFoundError, match="another-server"):
+            server.start()
+    finally:
+        server.close()
+
+
+def test_the_content_of_a_key_is_its_value_and_its_deadline(own_redis: RedisServer) -> None:
+    for number in range(200):
+        own_redis.command("HSET", "hash", f"field {number}", number)
+    own_redis.command("RPUSH", "list", "b", "a")
+    own_redis.command("ZADD", "zset", 2, "x")
+    own_redis.command("XADD", "stream", "1-1", "d", "one")
+    own_redis.command("SET", "string", "text")
+    keys = (b"hash", b"list", b"zset", b"stream", b"string")
+    for key in keys:
+        own_redis.command("PEXPIREAT", key, 4_000_000_000_000)
+    before = {key: own_redis.content(key) for key in keys}
+    assert before[b"list"] == ([b"b", b"a"], 4_000_000_000_000)
+    own_redis.command("HSET", "hash", "field 7", 7)
+    assert {key: own_redis.content(key) for key in keys} == before
+    for change in (
+        ("HSET", "hash", "field 7", 8), ("RPUSH", "list", "c"), ("ZADD", "zset", 3, "x"),
+        ("XADD", "stream", "2-1", "d", "two"), ("PEXPIREAT", "string", 4_000_000_000_001),
+    ):  # fmt: skip
+        own_redis.command(*change)
+    assert all(own_redis.content(key) != before[key] for key in keys)
 
 
 def test_a_key_without_a_ttl_is_named_and_the_shard_record_is_allowed(own_redis: RedisServer) -> None:

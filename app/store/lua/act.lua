@@ -7,7 +7,7 @@
 --   {'stale', rev, head}: the head changed, decide again   {'none'}: the conversation has ended
 local mark, schema, sid, stop, rev, head, mode, hold, owner, lease, ttl, message, ending, epoch, fresh = unpack(ARGV)
 local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'mode',
-  'expires_at', 'hold', 'done', 'lease_until')
+  'expires_at', 'hold', 'done', 'lease_until', 'asking')
 local now = clock()
 if not h.schema then
   if fresh == '' then return { 'gone' } end
@@ -33,8 +33,10 @@ end
 local running = hand_on(h, mark, sid, now, owner, lease, stopped)
 for i = 16, #ARGV do append(h, mark, now, '', ARGV[i]) end
 h.rev = bump(h.rev ~= '' and h.rev or '0', mark)
+mode = mode ~= '' and mode or h.mode
+local asking = mode == 'bot' and h.asking or '0' -- only a turn opens a sealed answer
 redis.call('HSET', S, 'seq', h.seq, 'mark', #lines > 0 and mark or h.mark, 'rev', h.rev, 'head', head,
-  'done', mark .. ' ' .. h.seq .. ' ', 'mode', mode ~= '' and mode or h.mode,
+  'done', mark .. ' ' .. h.seq .. ' ', 'mode', mode, 'asking', asking,
   'hold', hold ~= '' and hold or h.hold or '0')
 redis.call('ZADD', ACTIVE, now, sid)
 local expires = keep(now, before.seq ~= '0' and h.expires_at, ttl, hold ~= '' and hold or h.hold)

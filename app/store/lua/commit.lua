@@ -19,6 +19,7 @@ local now = clock()
 local before = { seq = h.seq, mark = h.mark }
 for i = 14, #ARGV do append(h, mark, now, turn, ARGV[i]) end
 if mode ~= '' and mode ~= h.mode then end_turns(h, mark, now, 1, dropped) end
+if (mode ~= '' and mode or h.mode) ~= 'bot' then asking = '0' end -- only a turn opens a sealed answer
 rev = bump(rev, mark)
 local set = { 'seq', h.seq, 'rev', rev, 'mark', #lines > 0 and mark or h.mark }
 local function put(name, value, before_it)

@@ -5,10 +5,13 @@ for the transport's buffer, which a client that doesn't read never empties. Must
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 from websockets.protocol import State
+
+LINGER: Final = 2.0  # seconds to read on after a frame that can't be read
 
 
 class WireProtocol(WebSocketsSansIOProtocol):
@@ -42,6 +45,24 @@ class WireProtocol(WebSocketsSansIOProtocol):
         if self._resumed is not None:
             self._resumed()
             self._resumed = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client; what comes after a frame that can't be read is thrown away."""
+        if self.conn.parser_exc is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say why (1009 and its like), then read on for a moment.
+
+        Closing with bytes unread resets the connection (RFC 1122 §4.2.2.13), and a proxy that is still sending passes
+        on neither the rest nor our close: the client would see 1006, come back, and send it again.
+        """
+        close = self.conn.close_sent
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006 if close is None else close.code})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER, self.transport.close)
 
     def write_texts(self, frames: list[str]) -> None:
         """Send text frames in one write; nothing once a close was sent or received."""

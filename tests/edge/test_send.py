@@ -1,7 +1,11 @@
 """`send`: what a text and an id may be, duplicates, and the size of a frame."""
 
 import asyncio
+import base64
 import json
+import os
+import socket
+import struct
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -100,6 +104,28 @@ async def test_a_frame_over_the_limit_closes_the_connection(replica: ReplicaProc
             await socket.wait_closed()
             assert socket.close_code == 1009
         assert await client.ask("unharmed") == "unharmed"
+
+
+def _send_all_then_read(port: int, size: int) -> bytes:
+    """As a proxy does: the whole frame first, and only then a look at what the server says."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+        key = base64.b64encode(os.urandom(16)).decode()
+        upgrade = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13"
+        raw.sendall(f"GET /ws HTTP/1.1\r\nHost: baton\r\n{upgrade}\r\n\r\n".encode())
+        assert b" 101 " in raw.recv(4096)
+        raw.sendall(b"\x81\xff" + struct.pack("!Q", size) + bytes(4))  # a masked text frame (RFC 6455 §5.2)
+        for _ in range(size // 65536):
+            raw.sendall(b"x" * 65536)
+        answer = b""
+        while more := raw.recv(4096):
+            answer += more
+        return answer
+
+
+async def test_who_reads_only_after_sending_is_told_too(replica: ReplicaProcess) -> None:
+    answer = await asyncio.to_thread(_send_all_then_read, replica.port, 16 * 1024 * 1024)
+    assert answer[0] == 0x88, answer[:20]  # a close frame
+    assert struct.unpack("!H", answer[2:4]) == (1009,)
 
 
 def _has(client: Client, count: int) -> bool:

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.core.limits import MAX_FRAME
+from app.edge.first_words import PatientHttp
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
 from app.listening import allow_open_files
@@ -91,7 +92,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
         config = uvicorn.Config(
             build_app(replica, settings.trusted_proxies),
             loop="none",
-            http="httptools",
+            http=PatientHttp,
             ws=WireProtocol,
             ws_max_size=MAX_FRAME,
             ws_per_message_deflate=False,

@@ -15,6 +15,7 @@ from app.core.errors import StoreUnavailableError
 from app.store.keys import SessionKeys, sid_of_channel
 from app.store.link import Dialer, Link
 from app.store.node import BACKOFF_FIRST, BACKOFF_MOST, Node
+from app.store.quiet import Quiet
 
 PROBE_EVERY: Final = 2.0  # seconds between probes
 DEAF_AFTER: Final = 8.0  # seconds without a probe coming back; the limit of /readyz is 10
@@ -45,6 +46,7 @@ class RedisFeed:
         self._link: Link | None = None
         self._heard = clock()
         self._refused = False
+        self._quiet = Quiet(clock)
         self._listener: Listener | None = None
         self._log = structlog.get_logger().bind(connection="pubsub")
 
@@ -64,8 +66,10 @@ class RedisFeed:
             try:
                 link = await self._dialer.dial(self._pushed)
             except StoreUnavailableError as error:
-                self._log.warning("redis_unavailable", reason=str(error))
+                if self._quiet.may(str(error)):
+                    self._log.warning("redis_unavailable", reason=str(error))
             else:
+                self._quiet.over()
                 dialed = self._clock()
                 try:
                     await self._serve(link)

@@ -13,6 +13,7 @@ import structlog
 from app.core.errors import StoreUnavailableError, StoreUnfitError
 from app.store.keys import SHARDS_KEY
 from app.store.link import Argument, Dialer, Link, ReplyError
+from app.store.quiet import Quiet
 from app.store.scripts import Script, Scripts
 
 BACKOFF_FIRST: Final = 0.05
@@ -33,6 +34,7 @@ class Node:
         self._link: Link | None = None
         self._log = structlog.get_logger().bind(connection=label)
         self._clock = clock
+        self._quiet = Quiet(clock)  # it dials about twice a second
         self._up_at = float("-inf")  # when a connection was last known to work
         self.unfit: str | None = None
 
@@ -54,11 +56,14 @@ class Node:
                 try:
                     link = await self._open()
                 except (StoreUnavailableError, ReplyError) as error:
-                    self._log.warning("redis_unavailable", reason=str(error))
+                    if self._quiet.may(str(error)):
+                        self._log.warning("redis_unavailable", reason=str(error))
                 except StoreUnfitError as error:
                     self.unfit = str(error)
-                    self._log.error("redis_unfit", reason=str(error))
+                    if self._quiet.may(self.unfit):
+                        self._log.error("redis_unfit", reason=self.unfit)
                 else:
+                    self._quiet.over()
                     self.unfit, delay, self._link = None, BACKOFF_FIRST, link
                     self._log.info("redis_connected")
                     await self._watch(link)

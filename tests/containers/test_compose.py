@@ -123,7 +123,7 @@ async def judged(compose: Compose, load: Load, http_url: str) -> list[str]:
 async def test_each_container_crashes_once_and_nothing_is_lost(compose: Compose, image: str, report: Report) -> None:
     address = f"{LOOPBACK}:{free_port()}"
     http_url, ws_url = f"http://{address}", f"ws://{address}/ws"
-    small = {"BATON_LEASE_SECONDS": "1", "BATON_ECHO_DELAY_MS": "25", "BATON_TAG": image.partition(":")[2]}
+    small = {"BATON_LEASE_SECONDS": "1", "BATON_ECHO_DELAY_MS": "25", "IMAGE_TAG": image.partition(":")[2]}
     compose.configure({**DEFAULTS, **small, "PUBLISH": address})
     async with up(compose):
         await until(lambda: ready(http_url), timeout=60, what="a ready replica", every=0.1)

@@ -125,7 +125,7 @@ def test_the_autoscaler_holds_the_number(manifests: Manifests) -> None:
     assert "replicas" not in deployment["spec"], "every apply would undo what the autoscaler decided"
     assert scaler["maxReplicas"] > scaler["minReplicas"] >= 3
     (metric,) = scaler["metrics"]
-    assert (metric["type"], metric["resource"]["target"]["type"]) == ("Resource", "Utilization")
+    assert (metric["type"], metric["resource"]["target"]["type"]) == ("Resource", "AverageValue")
     assert metric["resource"]["name"] == "cpu"
     assert metric["resource"]["name"] in container(deployment)["resources"]["requests"]
 

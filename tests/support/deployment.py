@@ -17,7 +17,7 @@ from tests.support.engine import Engine
 from tests.support.replica import DEFAULTS, ROOT
 
 BALANCERS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "nginx": ("nginx:1", "nginx.conf", "/etc/nginx/conf.d/default.conf"),
+    "nginx": ("nginx:1", "nginx.conf", "/etc/nginx/nginx.conf"),
     "haproxy": ("haproxy:3.0", "haproxy.cfg", "/usr/local/etc/haproxy/haproxy.cfg"),
 }
 REDIS: Final = (

@@ -120,7 +120,7 @@ def _from_history(history: list[dict[str, Any]], mark: str) -> list[Event]:
     for number, raw in enumerate(history, 1):
         message = msgspec.convert(raw, type=_Message)
         numbers[message.seq or number] = number
-        turn = None if message.turn is None else numbers[message.turn]
+        turn = None if message.turn is None else numbers.get(message.turn)  # a sign-in's turn has no message to name it
         events.append(_event({**raw, "type": "message", "seq": number, "turn": turn}, number, mark))
     return events
 

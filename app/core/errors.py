@@ -73,6 +73,10 @@ class StoreUnavailableError(BatonError):
     """
 
 
+class UnreadableError(StoreUnavailableError):
+    """One session in Redis can't be read: damaged, or another hand's. It is left as it is; the store itself is well."""
+
+
 class StoreUnfitError(BatonError):
     """Redis answers, but is not fit to hold conversations: version, eviction policy, shard count."""
 

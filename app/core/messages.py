@@ -5,12 +5,14 @@ Must never hold behaviour: which frame is allowed when is ``connection.py``; wha
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 import orjson
 
 from app.core.errors import SENTENCES, ErrorCode
+
+REDACTED: Final = "[redacted]"  # a verification answer, as the history shows it (I10)
 
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Turn = Annotated[int, msgspec.Meta(ge=1, le=2**53)]

@@ -18,6 +18,7 @@ SCHEMA: Final = 1  # what this release writes and the newest it reads (I9)
 
 AUTH_STATES: Final = ("anonymous", "in_progress", "verifying", "authenticated", "locked_out", "expired")
 CATEGORIES: Final = ("billing_faq", "account_data", "service_request", "human_requested", "out_of_scope")
+_SIGNING_IN: Final = ("authentication_required", "authentication_in_progress")
 HANDOFF_STATES: Final = ("none", "waiting", "active", "resolved")
 
 
@@ -36,14 +37,41 @@ class UserContext(msgspec.Struct, kw_only=True):
     last_interaction: str | None = None
 
 
+class Summary(msgspec.Struct, kw_only=True):
+    """What a person needs who takes a conversation over. Holds no answer to a verification (I10)."""
+
+    issue: str
+    tried: list[str] = []
+    reason: str
+    mood: str
+    account: str | None = None  # of a customer who is verified
+    next_steps: list[str] = []
+
+
+class Ticket(msgspec.Struct, kw_only=True):
+    """A hand-over to people: it lives with its conversation."""
+
+    id: str
+    department: str
+    priority: str = "normal"
+    created_at: str
+    summary: Summary
+
+
 class HeadFields(msgspec.Struct, kw_only=True):
-    """The fields of a head that this release knows."""
+    """The fields of a head that this release knows. ``asking``: the next message answers a verification question.
+
+    ``careful``: that was so until somebody else than a turn changed it; an answer may still be on its way.
+    """
 
     user_context: UserContext
     pending_query: str | None = None
+    asking: bool = False
+    careful: bool = False
     current_handoff_ticket_id: str | None = None
     handoff_state: str = "none"
     queue_position: int | None = None
+    handoff_ticket: Ticket | None = None
     action: str = "none"
     agent_states: dict[str, dict[str, Any]] = {}
 
@@ -67,9 +95,7 @@ class Head:
     def public_state(self, ended: bool, now_ms: int) -> dict[str, Any]:
         """``state`` as PROTOCOL names it. An expired sign-in reads ``expired`` from its moment on."""
         known, user = self.fields, self.user
-        auth = user.auth_state
-        if auth == "authenticated" and user.session_expiry and from_rfc3339(user.session_expiry) <= now_ms:
-            auth = "expired"
+        auth = "expired" if self._expired(now_ms) else user.auth_state
         return {
             "auth": auth,
             "customer_name": user.customer_name,
@@ -81,14 +107,32 @@ class Head:
             "ended": ended,
         }
 
+    def _expired(self, now_ms: int) -> bool:
+        user = self.user
+        return bool(
+            user.auth_state == "authenticated" and user.session_expiry and from_rfc3339(user.session_expiry) <= now_ms
+        )
+
+    def authenticated(self, now_ms: int) -> bool:
+        """Whether the customer is known, and for long enough still."""
+        return self.user.auth_state == "authenticated" and not self._expired(now_ms)
+
     @property
-    def ticket_open(self) -> bool:
-        """Whether a person is awaited or at work: the session then lives seven days (I11)."""
-        return self.fields.handoff_state in {"waiting", "active"}
+    def hold(self) -> int:
+        """0: no ticket is open. 1: a person is at work, 2: one is awaited; the session then lives seven days (I11)."""
+        return {"active": 1, "waiting": 2}.get(self.fields.handoff_state, 0)
 
     def sign_in(self, account: str, name: str | None, now_ms: int, expiry_ms: int) -> None:
-        """The customer is ``account`` until ``expiry_ms``."""
-        user = self.user
+        """The customer is ``account`` until ``expiry_ms``. What was known of another account is dropped."""
+        user, known = self.user, self.fields
+        known.careful, known.asking = known.careful or known.asking, False
+        known.agent_states.pop("identity", None)
+        if user.account_number != account:
+            known.agent_states.pop("account", None)
+            if user.account_number is not None:
+                known.agent_states.pop("summary", None)
+        if known.action in _SIGNING_IN:
+            known.action = "none"
         user.auth_state, user.account_number, user.customer_name = "authenticated", account, name
         user.authenticated_at, user.session_expiry = rfc3339(now_ms), rfc3339(expiry_ms)
         user.failed_attempts, user.identifying_info = 0, None
@@ -97,9 +141,14 @@ class Head:
         """Forget who the customer is; False when nobody was known."""
         user, known = self.user, self.fields
         anonymous = UserContext(session_id=user.session_id, last_interaction=user.last_interaction)
-        if user == anonymous and known.pending_query is None and known.action == "none":
+        if user == anonymous and known.pending_query is None and known.action not in _SIGNING_IN and not known.asking:
             return False
-        known.user_context, known.pending_query, known.action = anonymous, None, "none"
+        known.careful = known.careful or known.asking
+        known.user_context, known.pending_query, known.asking = anonymous, None, False
+        for agent in ("identity", "account", "summary"):
+            known.agent_states.pop(agent, None)
+        if known.action in _SIGNING_IN:
+            known.action = "none"
         return True
 
 
@@ -136,6 +185,9 @@ def head_document(head: Head) -> dict[str, Any]:
     """The whole document of a head: known fields over what came with it."""
     known: dict[str, Any] = msgspec.to_builtins(head.fields)
     known["user_context"] = {**head.document.get("user_context", {}), **known["user_context"]}
+    before, ticket = head.document.get("handoff_ticket"), known["handoff_ticket"]
+    if before is not None and ticket is not None and before["id"] == ticket["id"]:
+        known["handoff_ticket"] = {**before, **ticket, "summary": {**before["summary"], **ticket["summary"]}}
     return {**head.document, **known}
 
 

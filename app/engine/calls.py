@@ -106,7 +106,10 @@ class Committed(msgspec.Struct, frozen=True):
 
 
 class Act(msgspec.Struct, frozen=True):
-    """A change of the head from any replica. ``stop`` ends every turn; ``fresh``: epoch of a session it may create."""
+    """A change of the head from any replica. ``stop`` ends every turn; ``fresh``: epoch of a session it may create.
+
+    With ``start`` the last of ``states`` begins a turn. ``asking`` None: as it was.
+    """
 
     sid: str
     mark: str
@@ -115,6 +118,8 @@ class Act(msgspec.Struct, frozen=True):
     states: list[bytes]
     mode: str = ""
     stop: bool = False
+    start: bool = False
+    asking: bool | None = None
     fresh: str | None = None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from app.core.document import Imported
 from app.core.errors import CloseCode
 from app.core.messages import Cursor, Event
+from app.core.session import Head
 from app.engine.calls import (
     Accepted,
     Act,
@@ -118,6 +119,16 @@ class Store(SessionStore, Protocol):
         """Create a session from a document. Raises ``SessionExistsError``."""
         ...
 
+    async def waiting(self) -> int:
+        """How many conversations wait for a person."""
+        ...
+
+    async def tickets(self, cursor: str | None, limit: int) -> tuple[list[tuple[str, Head]], str | None]:
+        """Session id and head of who waits for a person, longest first, and the cursor of the next page.
+
+        Raises ``ValueError`` for a cursor that isn't one."""
+        ...
+
     async def hint_typing(self, sid: str, origin: str, frame: str) -> None:
         """Tell the conversation's other sockets; never stored."""
         ...
@@ -167,6 +178,10 @@ class HeadWatcher(Protocol):
 
     def listen(self, sid: str) -> None:
         """Changes of this session's head will be told from now on."""
+        ...
+
+    def put(self, sid: str, now: Versioned) -> None:
+        """What the store answered."""
         ...
 
     def changed(self, sid: str, rev: str) -> None:

@@ -28,6 +28,7 @@ class SessionKeys:
             base + b":secret",
             tag + b"active",
             tag + b"turns",
+            tag + b"tickets",
         )
 
     @property
@@ -70,6 +71,17 @@ def active_key(shard: int) -> bytes:
 def turns_key(shard: int) -> bytes:
     """Sessions of a shard with turns to run, by lease deadline."""
     return shard_tag(shard) + b"turns"
+
+
+def tickets_key(shard: int) -> bytes:
+    """Conversations of a shard that wait for a person, by when they began to."""
+    return shard_tag(shard) + b"tickets"
+
+
+def lock_key(fingerprint: str, shards: int = SHARDS) -> tuple[int, bytes]:
+    """The shard and key that count attempts for an account or a client, of which only a keyed hash is known (I10)."""
+    shard = shard_of(fingerprint, shards)
+    return shard, b"{a:%02d}lock:" % shard + fingerprint.encode()
 
 
 def sid_of_channel(channel: bytes) -> str:

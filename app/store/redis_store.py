@@ -1,8 +1,8 @@
 """The store over Redis, whole (port: ``engine/ports.py``, class ``Store``). Must never be reached around."""
 
-from app.store.sessions import RedisSessions
+from app.store.tickets import RedisTickets
 from app.store.turns import RedisTurns
 
 
-class RedisStore(RedisTurns, RedisSessions):
-    """Both halves on the same connections: turns (written under a lease) and sessions (read, and changed without)."""
+class RedisStore(RedisTurns, RedisTickets):
+    """Everything on the same connections: turns (under a lease), sessions (without one), and who waits for a person."""

@@ -1,10 +1,10 @@
-"""Replies of the scripts as types. Must never trust Redis: what doesn't parse is ``StoreUnavailableError``."""
+"""Replies of the scripts as types. Must never trust Redis: what doesn't parse is ``UnreadableError``."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from app.core.errors import DocumentError, NewerSchemaError, StoreUnavailableError
+from app.core.errors import DocumentError, NewerSchemaError, UnreadableError
 from app.core.messages import Event
 from app.core.publication import Running
 from app.core.session import Head, decode_head
@@ -17,7 +17,7 @@ def guard() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-        raise StoreUnavailableError("a session in Redis can't be read") from error
+        raise UnreadableError("a session in Redis can't be read") from error
 
 
 def status(reply: Any) -> str:
@@ -34,11 +34,11 @@ def text(value: Any) -> str:
 
 
 def head(raw: Any) -> Head:
-    """A head from Redis. Raises ``StoreUnavailableError`` if it isn't one: it is left as it is."""
+    """A head from Redis. Raises ``UnreadableError`` if it isn't one: it is left as it is."""
     try:
         return decode_head(raw)
     except (DocumentError, TypeError) as error:
-        raise StoreUnavailableError("a session in Redis can't be read") from error
+        raise UnreadableError("a session in Redis can't be read") from error
 
 
 def event(entry: Sequence[Any]) -> Event:

@@ -8,7 +8,7 @@ from typing import Final
 
 _USES: Final = re.compile(r"^-- uses: ([a-z ]+)\n")
 _NAMES: Final = (
-    "accept", "commit", "delta", "cancel", "act", "claim", "renew", "join", "erase", "import", "fork"
+    "accept", "commit", "delta", "cancel", "act", "claim", "renew", "join", "erase", "import", "fork", "lock"
 )  # fmt: skip
 
 
@@ -27,14 +27,14 @@ class Scripts:
 
     def __init__(self) -> None:
         self.accept, self.commit, self.delta, self.cancel, self.act, self.claim = map(_load, _NAMES[:6])
-        self.renew, self.join, self.erase, self.import_, self.fork = map(_load, _NAMES[6:])
+        self.renew, self.join, self.erase, self.import_, self.fork, self.lock = map(_load, _NAMES[6:])
 
     @property
     def all(self) -> tuple[Script, ...]:
         """Every script, to be loaded at connect."""
         return (
             self.accept, self.commit, self.delta, self.cancel, self.act, self.claim,
-            self.renew, self.join, self.erase, self.import_, self.fork,
+            self.renew, self.join, self.erase, self.import_, self.fork, self.lock,
         )  # fmt: skip
 
 
@@ -43,11 +43,12 @@ def _load(name: str) -> Script:
     uses = _USES.match(own)
     if uses is None:
         raise ValueError(f"{name}.lua doesn't say what it uses")
-    source = "".join(_read("_" + part) for part in uses[1].split()) + own
+    alone = uses[1] == "nothing"  # no script of a conversation: it has one key, and shares no code
+    source = "".join(_read("_" + part) for part in uses[1].split() if not alone) + own
     # Comments would only travel and be hashed.
     lines = [line for line in source.splitlines() if not line.lstrip().startswith("--")]
     code = "\n".join(lines).encode()
-    return Script(name, code, hashlib.sha1(code, usedforsecurity=False).hexdigest().encode(), 8)
+    return Script(name, code, hashlib.sha1(code, usedforsecurity=False).hexdigest().encode(), 1 if alone else 9)
 
 
 def _read(name: str) -> str:

@@ -3,7 +3,6 @@
 Must never return a part of a conversation as if it were the whole.
 """
 
-import asyncio
 import time
 from typing import Any, Final
 
@@ -42,10 +41,11 @@ class RedisSessions(RedisBase):
         asked_at, ours = time.monotonic(), self.settings
         head = encode_head(act.head)
         epoch, fresh = ("", b"") if act.fresh is None else (act.fresh, head)
+        asking = "" if act.asking is None else int(act.asking)
         reply = await self.run(
-            self.scripts.act, act.sid, act.mark, SCHEMA, act.sid, int(act.stop), act.rev, head, act.mode,
-            int(act.head.ticket_open), ours.owner, ours.lease_ms, ours.ttl_ms, *self._ending("ended"), epoch, fresh,
-            *act.states,
+            self.scripts.act, act.sid, act.mark, SCHEMA, act.sid, int(act.stop), int(act.start), act.rev, head,
+            act.mode, act.head.hold, asking, ours.owner, ours.lease_ms, ours.ttl_ms,
+            *self._ending("ended"), epoch, fresh, *act.states,
         )  # fmt: skip
         return _acted(act.sid, reply, asked_at)
 
@@ -60,7 +60,8 @@ class RedisSessions(RedisBase):
 
     async def save(self, sid: str, expected: Versioned) -> Versioned:
         """An act that changes the head and says nothing."""
-        result = await self.act(Act(sid, self.new_mark(), expected.rev, expected.head, []))
+        asking = expected.head.fields.asking
+        result = await self.act(Act(sid, self.new_mark(), expected.rev, expected.head, [], asking=asking))
         if not isinstance(result, Acted):
             raise SessionGoneError(sid)
         if result.lease is not None:
@@ -72,25 +73,8 @@ class RedisSessions(RedisBase):
         return replies.status(await self.run(self.scripts.erase, sid, sid, SCHEMA)) == "1"
 
     async def active_ids(self, cursor: str | None, limit: int) -> tuple[list[str], str | None]:
-        """Merge the shards' indexes; the cursor is the last score and id, so that a page can't repeat one.
-
-        Raises ``ValueError`` for a cursor that isn't one.
-        """
-        top, after = _cursor(cursor)
-        scores = b"+inf" if cursor is None else b"%d" % top
-        calls = [
-            self.replay.call(
-                shard, b"ZRANGE", active_key(shard), scores, b"-inf", b"BYSCORE", b"REV", b"LIMIT", 0, limit + 100,
-                b"WITHSCORES",
-            )
-            for shard in range(self.settings.shards)
-        ]  # fmt: skip
-        rows = [(int(score), sid.decode()) for page in await asyncio.gather(*calls) for sid, score in page]
-        rows.sort(key=lambda row: (-row[0], row[1]))
-        rows = [row for row in rows if cursor is None or (-row[0], row[1]) > (-top, after)]
-        page = rows[:limit]
-        more = f"{page[-1][0]}:{page[-1][1]}" if len(rows) > limit else None
-        return [sid for _, sid in page], more
+        """The ``active`` indexes. Raises ``ValueError`` for a cursor that isn't one."""
+        return await self.indexed(active_key, cursor, limit, newest_first=True)
 
     async def join(self, sid: str, after: Cursor | None, limit: int) -> Snapshot | None:
         """``join.lua``, on the connection for long reads."""
@@ -156,7 +140,8 @@ class RedisSessions(RedisBase):
             arguments += [name, seq]
         created = await self.run(
             self.scripts.import_, imported.session_id, mark, SCHEMA, imported.session_id, epoch,
-            encode_head(imported.head), imported.mode, int(imported.head.ticket_open), self.settings.ttl_ms,
+            encode_head(imported.head), imported.mode, imported.head.hold,
+            int(imported.head.fields.asking and imported.mode == "bot"), self.settings.ttl_ms,
             imported.created_ms, imported.active_ms, len(imported.events), *arguments,
         )  # fmt: skip
         if not created:
@@ -182,10 +167,3 @@ def _acted(sid: str, reply: list[Any], asked_at: float) -> Acted | Refusal:
 def _check_schema(schema: bytes) -> None:
     if int(schema) > SCHEMA:
         raise NewerSchemaError(f"schema {int(schema)}; this release reads up to {SCHEMA}")
-
-
-def _cursor(cursor: str | None) -> tuple[int, str]:
-    if cursor is None:
-        return 0, ""
-    score, _, sid = cursor.partition(":")
-    return int(score), sid

@@ -61,7 +61,7 @@ class RedisTurns(RedisBase):
         """``commit.lua``."""
         asked_at, ours, lease = time.monotonic(), self.settings, commit.lease
         head = b"" if commit.head is None else encode_head(commit.head)
-        hold = "" if commit.head is None else str(int(commit.head.ticket_open))
+        hold = "" if commit.head is None else str(commit.head.hold)
         asking = "" if commit.asking is None else str(int(commit.asking))
         reply = await self.run(
             self.scripts.commit, lease.sid, commit.mark, lease.sid, lease.fence, commit.rev, lease.turn,

@@ -99,8 +99,8 @@ def test_sign_out_says_whether_anybody_was_known() -> None:
     assert document(head) == document(new_head("s"))
 
 
-@pytest.mark.parametrize(("state", "held"), [("none", False), ("waiting", True), ("active", True), ("resolved", False)])
-def test_an_open_ticket_holds_the_session(state: str, held: bool) -> None:
+@pytest.mark.parametrize(("state", "held"), [("none", 0), ("waiting", 2), ("active", 1), ("resolved", 0)])
+def test_an_open_ticket_holds_the_session(state: str, held: int) -> None:
     head = new_head("s")
     head.fields.handoff_state = state
-    assert head.ticket_open is held
+    assert head.hold == held

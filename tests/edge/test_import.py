@@ -75,9 +75,6 @@ WRONG: dict[str, Change] = {
     "history of numbers": put(conversation_history=[1]),
     "message without text": put(conversation_history=[{"id": "u1", "role": "user", "at": AT}]),
     "message of nobody": put(conversation_history=[{"id": "u", "role": "ghost", "text": "hi", "at": AT}]),
-    "message of an unknown turn": put(
-        conversation_history=[{"id": "u", "role": "user", "text": "hi", "at": AT, "seq": 1, "turn": 7}]
-    ),
     "unknown mode": put(mode="asleep"),
     "ids of nothing": put(ids={"u1": 99}, events=[event()]),
     "an empty id": put(ids={"": 1}, events=[event()]),

@@ -39,7 +39,7 @@ async def count(node: Node) -> int:
 
 
 async def test_every_script_is_loaded_at_connect(node: Node) -> None:
-    assert await count(node) == len(node._scripts.all) == 11
+    assert await count(node) == len(node._scripts.all) == 12
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "volatile-lru"])

@@ -1,17 +1,28 @@
 -- Deadlines and leases, for the scripts that name it in their `-- uses:` line.
 -- I11: all keys of a conversation share one deadline, moved when it is 1 % off; indexes outlive their members.
+-- `hold`: 0 no ticket, 1 a person is at work, 2 one is awaited.
 local function keep(now, expires, ttl, hold)
   ttl = tonumber(ttl)
-  if hold == '1' and ttl < WEEK then ttl = WEEK end
+  if (hold or '0') ~= '0' and ttl < WEEK then ttl = WEEK end
   local want = now + ttl
   if expires and math.abs(want - expires) * 100 < ttl then return expires end
   redis.call('HSET', S, 'expires_at', want)
   for i = 1, 6 do redis.call('PEXPIREAT', KEYS[i], want) end
-  for i = 7, 8 do
+  for i = 7, 9 do
     if redis.call('PEXPIRETIME', KEYS[i]) < want then redis.call('PEXPIREAT', KEYS[i], want) end
   end
   redis.call('ZREMRANGEBYSCORE', ACTIVE, '-inf', now - math.max(ttl, WEEK))
   return want
+end
+
+-- Keeps `tickets` true: exactly the conversations that wait for a person, by when they began to. One that was never
+-- looked at and expired leaves when the list is read, or after a month.
+local function queue(sid, hold, before, now, expires)
+  if hold == '' or hold == (before or '0') then return end
+  if hold ~= '2' then redis.call('ZREM', TICKETS, sid) return end
+  redis.call('ZADD', TICKETS, now, sid)
+  if redis.call('PEXPIRETIME', TICKETS) < tonumber(expires) then redis.call('PEXPIREAT', TICKETS, expires) end
+  redis.call('ZREMRANGEBYSCORE', TICKETS, '-inf', now - 30 * WEEK / 7)
 end
 
 local function expired(h, now, lease)

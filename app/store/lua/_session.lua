@@ -1,10 +1,10 @@
 -- Shared by the scripts of a conversation: scripts.py puts the files that a script names in `-- uses:` in front of it.
--- KEYS (always all eight, one slot): session, log, ids, todo, partial, secret, active, turns.
+-- KEYS (always all nine, one slot): session, log, ids, todo, partial, secret, active, turns, tickets.
 -- Times are Redis's own, Unix milliseconds. A mark is a random decimal below 2^63, fresh for each writing call.
 -- Publications (on the channel named like the session's key; a hint, I6), parsed by core/publication.py:
 --   e <seq before> <mark before> <first seq> <mark> <ms> <rev> <running>, then a line "<turn or -> <body>" an event
 --   d <turn> <attempt> <part> <wrote> <first> <last>, then the text      r <turn>.<attempt>      g (erased)      f <epoch> (forked)
-local S, LOG, IDS, TODO, PARTIAL, SECRET, ACTIVE, TURNS = unpack(KEYS)
+local S, LOG, IDS, TODO, PARTIAL, SECRET, ACTIVE, TURNS, TICKETS = unpack(KEYS)
 local WEEK = 604800000
 
 local function clock()

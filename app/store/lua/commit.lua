@@ -1,6 +1,6 @@
 -- uses: session lease stop
 -- Stores what a turn says, fenced (I4 I5 I8): its events, its head, and, when it is final, hands on to the next turn.
--- ARGV: mark, sid, fence, rev, turn, final 0|1, head or '', mode or '', asking 0|1 or '', hold 0|1 or '', lease ms,
+-- ARGV: mark, sid, fence, rev, turn, final 0|1, head or '', mode or '', asking 0|1 or '', hold 0|1|2 or '', lease ms,
 --   ttl ms, body of the turn_end for turns ended by a change of mode, then the bodies of the turn's events
 -- Answers: {'ok', seq of the first event, rev, next turn or '', lease_reply(next)}  (again with the same mark: the same)
 --   {'gone'}  {'fenced'}: nothing was written and nothing may be written  {'stale', rev, head}: the head changed
@@ -42,6 +42,7 @@ end
 put('done', mark .. ' ' .. (before.seq + 1) .. ' ' .. next_turn)
 redis.call('HSET', S, unpack(set))
 local expires = keep(now, h.expires_at, ttl, hold ~= '' and hold or h.hold)
+queue(sid, hold, h.hold, now, expires)
 if next_turn ~= '' then schedule(sid, till, expires) end
 publish(before, mark, now, rev, running)
 return { 'ok', before.seq + 1, rev, next_turn, next_turn ~= '' and lease_reply(next_turn, 1, 0, 0, -1) }

@@ -7,5 +7,6 @@ local existed = redis.call('DEL', S)
 redis.call('DEL', LOG, IDS, TODO, PARTIAL, SECRET)
 redis.call('ZREM', ACTIVE, ARGV[1])
 redis.call('ZREM', TURNS, ARGV[1])
+redis.call('ZREM', TICKETS, ARGV[1])
 redis.call('SPUBLISH', S, 'g')
 return { existed }

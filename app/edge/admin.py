@@ -6,8 +6,9 @@ Must never answer anything, not even whether a session exists, before the key wa
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, TypeVar
 
+import msgspec
 import orjson
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +23,7 @@ from app.core.errors import (
     SessionGoneError,
     StoreUnavailableError,
 )
+from app.core.session import Head
 from app.edge.http import is_admin, json_response
 from app.engine.ports import Store
 
@@ -29,7 +31,18 @@ MAX_DOCUMENT: Final = 16 * 1024 * 1024  # bytes of an import
 MAX_PAGE: Final = 500
 _SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+Item = TypeVar("Item")
 Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _ticket(head: Head) -> dict[str, Any]:
+    """What a list of tickets says of one; ``ticket`` is null if its conversation was imported without."""
+    known = head.fields
+    return {
+        "ticket": None if known.handoff_ticket is None else msgspec.to_builtins(known.handoff_ticket),
+        "ticket_id": known.current_handoff_ticket_id,
+        "handoff": known.handoff_state,
+    }
 
 
 def _problem(code: str, message: str, status: int) -> Response:
@@ -48,7 +61,8 @@ class Admin:
     def routes(self) -> list[Route]:
         """For Starlette."""
         return [
-            Route("/api/sessions", self._guarded(self.list), methods=["GET"]),
+            Route("/api/tickets", self._guarded(self.tickets), methods=["GET"]),
+            Route("/api/sessions", self._guarded(self.sessions), methods=["GET"]),
             Route("/api/sessions/{sid}", self._guarded(self.export), methods=["GET"]),
             Route("/api/sessions/{sid}", self._guarded(self.import_), methods=["PUT"]),
             Route("/api/sessions/{sid}", self._guarded(self.erase), methods=["DELETE"]),
@@ -71,16 +85,34 @@ class Admin:
 
         return guarded
 
-    async def list(self, request: Request) -> Response:
+    async def sessions(self, request: Request) -> Response:
         """Active sessions, newest first."""
+        page = await self._page(request, self.store.active_ids)
+        if isinstance(page, Response):
+            return page
+        ids, cursor = page
+        return json_response({"sessions": [{"session_id": sid} for sid in ids], "cursor": cursor})
+
+    async def tickets(self, request: Request) -> Response:
+        """Conversations that wait for a person, longest first, each with its ticket."""
+        page = await self._page(request, self.store.tickets)
+        if isinstance(page, Response):
+            return page
+        rows, cursor = page
+        listed = [{"session_id": sid, **_ticket(head)} for sid, head in rows]
+        return json_response({"tickets": listed, "cursor": cursor})
+
+    async def _page(
+        self, request: Request, read: Callable[[str | None, int], Awaitable[tuple[list[Item], str | None]]]
+    ) -> tuple[list[Item], str | None] | Response:
+        """A page of a list as the query asks for it, or what is wrong with the query."""
         try:
             limit = int(request.query_params.get("limit", "50"))
-            if not 1 <= limit <= MAX_PAGE:
-                return _problem("bad_request", f"limit must be from 1 to {MAX_PAGE}.", 400)
-            ids, cursor = await self.store.active_ids(request.query_params.get("cursor") or None, limit)
+            if 1 <= limit <= MAX_PAGE:
+                return await read(request.query_params.get("cursor") or None, limit)
         except ValueError:
             return _problem("bad_request", "cursor or limit is not valid.", 400)
-        return json_response({"sessions": [{"session_id": sid} for sid in ids], "cursor": cursor})
+        return _problem("bad_request", f"limit must be from 1 to {MAX_PAGE}.", 400)
 
     async def export(self, request: Request) -> Response:
         """The whole session as one document."""

@@ -41,10 +41,10 @@ UNAVAILABLE_RETRY = 1.0  # seconds that a client is asked to wait when the store
 class SocketSession:
     """What a socket knows: which conversation it is in, and whether that has been stored yet."""
 
-    __slots__ = ("_connection", "_epoch", "_outbox", "_services", "_sid", "_stored")
+    __slots__ = ("_client", "_connection", "_epoch", "_outbox", "_services", "_sid", "_stored")
 
-    def __init__(self, services: Services, outbox: Outbox) -> None:
-        self._services, self._outbox = services, outbox
+    def __init__(self, services: Services, outbox: Outbox, client: str | None) -> None:
+        self._services, self._outbox, self._client = services, outbox, client
         self._connection = Connection(services.door.rules.rate)
         self._sid = ""
         self._epoch = ""
@@ -115,6 +115,7 @@ class SocketSession:
                 await self._identify(frame)
             case SignOut():
                 self._say(await self._unless_new(conversations.sign_out(sid), None))
+                structlog.get_logger().info("audit", action="sign_out", session=sid)
             case Typing():
                 await conversations.typing(sid, self._outbox.id, frame.active)
             case End():
@@ -137,7 +138,7 @@ class SocketSession:
     async def _send(self, frame: Send) -> None:
         services = self._services
         started = services.monotonic()
-        sent = await services.conversations.send(self._sid, frame.id, frame.text, self._may_create)
+        sent = await services.conversations.send(self._sid, frame.id, frame.text, self._may_create, self._client)
         if sent.code is None:
             self._stored = True
             self._outbox.durable(messages.ack(frame.id, sent.seq, sent.duplicate))
@@ -165,7 +166,7 @@ class SocketSession:
             structlog.get_logger().warning("audit", action="identify", result="refused", session=self._sid)
             self._say(ErrorCode.UNAUTHORIZED)
             return
-        code = await self._services.conversations.identify(self._sid, who, self._may_create)
+        code = (await self._services.conversations.identify(self._sid, who, self._may_create)).code
         if code is None:
             self._stored = True
             structlog.get_logger().info("audit", action="identify", result="accepted", session=self._sid)

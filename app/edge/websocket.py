@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from app.core.errors import CloseCode
-from app.edge.auth import Identities, Tokens, origin_allowed
+from app.edge.auth import Identities, Tokens, client_of, origin_allowed
 from app.edge.conversation import SocketSession
 from app.edge.outbox import Outbox
 from app.engine.conversations import Conversations
@@ -105,8 +105,9 @@ class WebSocketEndpoint:
         door.sockets[outbox.id] = outbox
         services.metrics.connections.inc()
         client = scope["client"]  # as a trusted proxy names it; None on a Unix socket
-        structlog.get_logger().debug("socket_opened", client=client[0] if client else None)
-        session = SocketSession(services, outbox)
+        address = client[0] if client else None
+        structlog.get_logger().debug("socket_opened", client=address)
+        session = SocketSession(services, outbox, client_of(address))
         try:
             if await self._hello(session, outbox, receive):
                 while (message := await receive())["type"] != "websocket.disconnect":

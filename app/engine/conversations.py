@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
+import structlog
 
+from app.agents.port import Secret
 from app.core.errors import ErrorCode, SessionGoneError, StaleError
-from app.core.messages import Event, encode, state_body, user_body
+from app.core.messages import REDACTED, Event, encode, rfc3339, state_body, user_body
 from app.core.session import Head, new_head
 from app.engine.calls import Accepted, Act, Acted, AskingChanged, Lease, Message, Refusal, Refused, TooFast, Versioned
 from app.engine.heads import Heads
@@ -23,13 +25,17 @@ MOST_TRIES = 8  # compare-and-set rounds before giving up: each lost one means t
 class Vault(Protocol):
     """Seals verification answers until their turn ends (I10)."""
 
-    def seal(self, text: str, sid: str) -> bytes:
+    def seal(self, secret: Secret, sid: str) -> bytes:
         """Encrypt for this session."""
+        ...
+
+    def open(self, sealed: bytes, sid: str) -> Secret | None:
+        """Decrypt; None if no key fits (any more)."""
         ...
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The message is durable; or it isn't, and ``code`` says why (``retry_after`` in seconds)."""
+    """The message, or the change, is durable as ``seq``; or it isn't, and ``code`` says why. Seconds to retry after."""
 
     seq: int = 0
     duplicate: bool = False
@@ -45,6 +51,14 @@ class Who:
     name: str | None
     expires_ms: int
 
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for what can't be stored, or shown."""
+        if not 1 <= len(self.account) <= 128 or not self.account.isprintable():
+            raise ValueError("an account is 1 to 128 printable characters")
+        if self.name is not None and not (len(self.name) <= 200 and self.name.isprintable()):
+            raise ValueError("a name is at most 200 printable characters")
+        rfc3339(self.expires_ms)  # after the year 9999 there is none
+
 
 @dataclass(frozen=True, slots=True)
 class Conversations:
@@ -56,17 +70,21 @@ class Conversations:
     vault: Vault
     wall_ms: Callable[[], int]
     new_mark: Callable[[], str]
+    redact: Callable[[str, Head | None], str] | None = None
 
-    async def send(self, sid: str, message_id: str, text: str, epoch: str | None) -> Sent:
-        """Accept a user message, and run its turn if it is ours to run.
+    async def send(self, sid: str, message_id: str, text: str, epoch: str | None, client: str | None = None) -> Sent:
+        """Accept a user message, and run its turn if it is ours to run. ``client``: whose attempts at a secret count.
 
         Raises ``StoreUnavailableError``, ``NewerSchemaError``, ``SessionGoneError``.
         """
-        cached = self.heads.get(sid)
+        cached = await self._known(sid)
         fresh = None if epoch is None else (epoch, new_head(sid))
-        mark, asking = self.new_mark(), False
+        mark, asking, secret = self.new_mark(), cached is not None and cached.head.fields.asking, False
         for _ in range(MOST_TRIES):
-            shown, sealed = ("[redacted]", self.vault.seal(text, sid)) if asking else (text, b"")
+            shown, sealed = self._shown(text, cached), b""
+            if asking or secret:
+                # Also if it is no secret any more by now: it was written while it was one.
+                secret, shown, sealed = True, REDACTED, self.vault.seal(Secret(text, client), sid)
             rev = cached.rev if cached else ""
             message = Message(sid, mark, message_id, user_body(message_id, shown), asking, sealed, rev, fresh)
             result = await self.store.accept(message)
@@ -88,6 +106,24 @@ class Conversations:
                     return Sent(code=ErrorCode.CONVERSATION_ENDED)
         return Sent(code=ErrorCode.UNAVAILABLE)
 
+    def _shown(self, text: str, cached: Versioned | None) -> str:
+        """A text as it may be stored; all of it is hidden if the agent, which is foreign code, can't say."""
+        if self.redact is None:
+            return text
+        try:
+            return self.redact(text, None if cached is None else cached.head)
+        except Exception as error:  # noqa: BLE001 - see above; its text may quote the customer (I10)
+            structlog.get_logger().error("redact_failed", error=type(error).__name__)
+            return REDACTED
+
+    async def _known(self, sid: str) -> Versioned | None:
+        """The head as far as it is known here. Where secrets are asked for it is always known.
+
+        The store would refuse a message whose sender is mistaken about ``asking``, but by then it has seen it (I10).
+        """
+        cached = self.heads.get(sid)
+        return cached if cached is not None or self.redact is None else await self.store.load(sid)
+
     def _run(self, result: Accepted, cached: Versioned | None, fresh: tuple[str, Head] | None) -> None:
         head = result.head or (cached.head if cached and cached.rev == result.rev else None)
         if head is None and fresh is not None:
@@ -108,22 +144,22 @@ class Conversations:
             raise SessionGoneError(sid)
         return None if result is Refusal.NONE else ErrorCode.UNKNOWN_TURN
 
-    async def identify(self, sid: str, who: Who, epoch: str | None) -> ErrorCode | None:
-        """The customer is ``who``."""
+    async def identify(self, sid: str, who: Who, epoch: str | None) -> Sent:
+        """The customer is ``who``; a pending query is taken up, in a turn that the ``state`` event begins."""
 
         def sign_in(head: Head) -> bool:
             head.sign_in(who.account, who.name, self.wall_ms(), who.expires_ms)
             return True
 
-        return await self._change(sid, sign_in, epoch)
+        return await self._change(sid, sign_in, epoch, resume=True)
 
     async def sign_out(self, sid: str) -> ErrorCode | None:
         """Forget who the customer is; nothing happens if nobody was known."""
-        return await self._change(sid, Head.sign_out, None)
+        return (await self._change(sid, Head.sign_out, None)).code
 
     async def end(self, sid: str) -> ErrorCode | None:
         """The conversation ends, with everything that is being answered. Idempotent."""
-        code = await self._change(sid, lambda _head: True, None, mode="ended")
+        code = (await self._change(sid, lambda _head: True, None, mode="ended")).code
         return None if code is ErrorCode.CONVERSATION_ENDED else code
 
     async def history(self, sid: str, before: int, limit: int) -> tuple[list[Event], bool]:
@@ -136,8 +172,8 @@ class Conversations:
         await self.store.hint_typing(sid, origin, encode(type="typing", role="user", name=None, active=active))
 
     async def _change(
-        self, sid: str, change: Callable[[Head], bool], epoch: str | None, mode: str = ""
-    ) -> ErrorCode | None:
+        self, sid: str, change: Callable[[Head], bool], epoch: str | None, mode: str = "", resume: bool = False
+    ) -> Sent:
         """Compare-and-set of the head; ``change`` answers False to leave it as it is."""
         for attempt in range(MOST_TRIES):
             now = (self.heads.get(sid) if attempt == 0 else None) or await self.store.load(sid)
@@ -146,9 +182,11 @@ class Conversations:
             now = now or Versioned("", new_head(sid))
             head = now.head.copy()
             if not change(head):
-                return None
+                return Sent()
             state = state_body(head.public_state(ended=mode == "ended", now_ms=self.wall_ms()))
-            act = Act(sid, self.new_mark(), now.rev, head, [state], mode, stop=mode == "ended", fresh=epoch)
+            start, asking = resume and head.fields.pending_query is not None, head.fields.asking
+            mark, ended = self.new_mark(), mode == "ended"
+            act = Act(sid, mark, now.rev, head, [state], mode, ended, start, asking, epoch)
             try:
                 result = await self.store.act(act)
             except StaleError:
@@ -157,11 +195,11 @@ class Conversations:
                 changed = Versioned(result.rev, head)
                 self.heads.put(sid, changed)
                 await self._carry_on(sid, result.lease, changed)
-                return None
+                return Sent(result.seq)
             if result is Refusal.GONE:
                 raise SessionGoneError(sid)
-            return ErrorCode.CONVERSATION_ENDED
-        return ErrorCode.UNAVAILABLE
+            return Sent(code=ErrorCode.CONVERSATION_ENDED)
+        return Sent(code=ErrorCode.UNAVAILABLE)
 
     async def _carry_on(self, sid: str, lease: Lease | None, now: Versioned | None) -> None:
         """Whoever stopped a turn or changed the head runs what is left to do."""

@@ -13,12 +13,13 @@ from typing import Final
 import structlog
 from structlog.typing import FilteringBoundLogger
 
-from app.agents.port import Agent, Category, Change, NextMessage, Piece, Turn
+from app.agents.port import Agent, Audit, Category, Change, NextMessage, Piece, Secret, Turn
 from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
-from app.core.messages import assistant_body, state_body, turn_end_body
-from app.core.session import CATEGORIES, Head, encode_head
+from app.core.messages import assistant_body
+from app.core.session import CATEGORIES, encode_head
 from app.core.turn import Answer, AnswerTooLongError
 from app.engine.calls import Commit, Committed, Lease, Versioned
+from app.engine.draft import Draft
 from app.engine.heads import Heads
 from app.engine.ports import Store
 from app.engine.writer import AnswerWriter, Ticker
@@ -49,18 +50,6 @@ class Run:
     overdue: bool = False
 
 
-@dataclass(slots=True)
-class Draft:
-    """What a message will be stored with."""
-
-    writer: AnswerWriter
-    head: Head | None = None
-    category: str | None = None
-    status: str = "completed"
-    reason: str | None = None
-    bodies: list[bytes] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class Turns:
     """The turns of one replica. ``clock`` is monotonic seconds, ``wall_ms`` Unix milliseconds."""
@@ -74,6 +63,7 @@ class Turns:
     wall_ms: Callable[[], int]
     new_mark: Callable[[], str]
     new_id: Callable[[], str]
+    unseal: Callable[[bytes, str], Secret | None]
     running: dict[str, Run] = field(default_factory=dict)
     ticker: Ticker = field(default_factory=Ticker)
 
@@ -133,11 +123,11 @@ class Turns:
         draft = Draft(AnswerWriter(self.store, self.ticker, lease, answer, lambda: self.drop(run)))
         try:
             if lease.crashes >= MOST_CRASHES:
-                draft.status, draft.reason = "failed", "crashes"
+                draft.fail("crashes")
             else:
                 await self._ask(run, draft)
             await draft.writer.finish()
-            self._close_message(draft)
+            draft.close_message(self.new_id(), self.agent.name)
             if draft.status == "failed":
                 draft.bodies.append(assistant_body(self.new_id(), APOLOGY, self.agent.name, None))
             committed = await self._commit(run, draft, final=True)
@@ -151,9 +141,11 @@ class Turns:
     async def _ask(self, run: Run, draft: Draft) -> None:
         """Let the agent write; whatever it does, the draft can be committed afterwards."""
         lease, shown = run.lease, draft.writer.answer.stored
+        secret = None if lease.sealed is None else self.unseal(lease.sealed, lease.sid) or Secret("")
         turn = Turn(
-            lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, lease.part, shown, self.wall_ms()
-        )
+            lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, lease.part, shown, self.wall_ms(),
+            secret, lease.event.mark,
+        )  # fmt: skip
         try:
             run.asked_since = self.clock()
             async for piece in self.agent.answer(turn):
@@ -162,19 +154,19 @@ class Turns:
             raise
         except asyncio.CancelledError:
             if run.task is not None and not run.task.cancelling():
-                draft.status, draft.reason, draft.head = "failed", "error", None  # the agent's own
+                draft.fail("error")  # the agent's own
             elif run.overdue and run.task is not None:
                 run.task.uncancel()
-                draft.status, draft.reason, draft.head = "failed", "timeout", None
+                draft.fail("timeout")
             else:
                 raise
         except AnswerTooLongError:
-            draft.status, draft.reason, draft.head = "failed", "too_long", None
+            draft.fail("too_long")
         except Exception as error:  # noqa: BLE001 - agents are foreign code: any of their errors ends the turn, not us
             # Only where and what kind: an exception's text may quote the customer (I10).
             where = _where(error)
             self._log(run).error("agent_failed", error=where)
-            draft.status, draft.reason, draft.head = "failed", "error", None
+            draft.fail("error")
         finally:
             run.asked_since = None
 
@@ -185,6 +177,10 @@ class Turns:
             case Change():
                 encode_head(piece.head)  # what can't be stored is the agent's error, here and now
                 draft.head = piece.head
+                if piece.head.fields.asking:
+                    draft.writer.hold()
+            case Audit():
+                draft.audits.append(piece)
             case Category() if piece.name in CATEGORIES:
                 draft.category = piece.name
             case NextMessage():
@@ -196,27 +192,16 @@ class Turns:
 
     async def _next_message(self, run: Run, draft: Draft) -> None:
         await draft.writer.finish()
-        self._close_message(draft)
+        draft.close_message(self.new_id(), self.agent.name)
         await self._commit(run, draft, final=False)
         answer = Answer(draft.writer.answer.part + 1)
-        draft.writer = AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.drop(run))
-        draft.head, draft.category, draft.bodies = None, None, []
-
-    def _close_message(self, draft: Draft) -> None:
-        text = draft.writer.answer.text
-        if text.strip():
-            draft.bodies.append(assistant_body(self.new_id(), text, self.agent.name, draft.category))
+        draft.next_message(AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.drop(run)))
 
     async def _commit(self, run: Run, draft: Draft, *, final: bool) -> Committed:
         """Store it, again and again while the lease lasts."""
-        if draft.head is not None:
-            now = self.wall_ms()
-            state = draft.head.public_state(ended=False, now_ms=now)
-            if state != run.now.head.public_state(ended=False, now_ms=now):
-                draft.bodies.append(state_body(state))
-        if final:
-            draft.bodies.append(turn_end_body(draft.status, draft.reason))
-        commit = Commit(self.new_mark(), run.lease, run.now.rev, draft.bodies, final, draft.head)
+        draft.close(run.now.head, self.wall_ms(), final=final)
+        asking = None if draft.head is None else draft.head.fields.asking
+        commit = Commit(self.new_mark(), run.lease, run.now.rev, draft.bodies, final, draft.head, asking=asking)
         give_up = self.clock() + self.settings.limit  # a commit that Redis refuses for good isn't tried for ever
         while True:
             try:
@@ -228,6 +213,8 @@ class Turns:
                 await asyncio.sleep(COMMIT_RETRY * random.uniform(0.5, 1))  # noqa: S311 - jitter
         run.now = Versioned(committed.rev, draft.head or run.now.head)
         self.heads.put(run.lease.sid, run.now)
+        for audit in draft.audits:
+            self._log(run).info("audit", action=audit.action, result=audit.result, **audit.details)
         return committed
 
 

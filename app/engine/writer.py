@@ -42,19 +42,24 @@ class Ticker:
 class AnswerWriter:
     """Writes one part. ``lost`` is called when the lease turns out to be lost."""
 
-    __slots__ = ("_flight", "_lease", "_lost", "_store", "_ticker", "_ticking", "answer")
+    __slots__ = ("_flight", "_lease", "_lost", "_store", "_ticker", "_ticking", "answer", "held")
 
     def __init__(self, store: Store, ticker: Ticker, lease: Lease, answer: Answer, lost: Callable[[], None]) -> None:
         self._store, self._ticker, self._lease, self.answer, self._lost = store, ticker, lease, answer, lost
-        self._ticking = False
+        self._ticking = self.held = False
         self._flight: asyncio.Task[None] | None = None
 
     def push(self, piece: str) -> None:
         """A piece from the agent. Raises ``AnswerTooLongError``."""
         self.answer.push(piece)
-        if not self._ticking:
+        if not self._ticking and not self.held:
             self._ticking = True
             self._ticker.add(self)
+
+    def hold(self) -> None:
+        """Show nothing of this part before it is stored; what was pushed and not sent yet is kept, too."""
+        self.held = True
+        self._ticker.writers.discard(self)
 
     def flush(self) -> None:
         """Send what is pending, unless a delta is still under way."""

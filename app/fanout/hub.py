@@ -53,6 +53,7 @@ class Hub:
                 if not room.known:
                     room.epoch, room.known = epoch, True
             else:
+                self._heads.put(sid, snapshot.now)
                 if snapshot.recovered and after is not None:
                     member.seq, member.mark = after.seq, after.mark or ""
                 await self._replay(room, member, snapshot)

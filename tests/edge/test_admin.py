@@ -28,7 +28,11 @@ async def conversation(client: Client, turns: int = 2) -> str:
     return session
 
 
-ROUTES = [("GET", "/api/sessions"), *((method, "/api/sessions/any") for method in ("GET", "PUT", "DELETE"))]
+ROUTES = [
+    ("GET", "/api/sessions"),
+    ("GET", "/api/tickets"),
+    *((method, "/api/sessions/any") for method in ("GET", "PUT", "DELETE")),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.agents.port import Change, NextMessage, Piece, Turn
+from app.agents.port import Audit, Category, Change, NextMessage, Piece, Turn
 from app.core.session import Head
 
 Answer = Callable[[Turn], AsyncIterator[Piece]]
@@ -34,6 +34,12 @@ async def _whoami(turn: Turn) -> AsyncIterator[Piece]:
 async def _ponder(turn: Turn) -> AsyncIterator[Piece]:
     """Nothing for a while, then the text: a turn that is begun and has no token yet."""
     await asyncio.sleep(0.6)
+    yield turn.text
+
+
+async def _slow(turn: Turn) -> AsyncIterator[Piece]:
+    """Longer than the fan-out goes without looking at the log."""
+    await asyncio.sleep(6)
     yield turn.text
 
 
@@ -96,6 +102,56 @@ async def _bad(turn: Turn) -> AsyncIterator[Piece]:
             yield f"fine: {turn.text}"
 
 
+def _with(head: Head, **fields: Any) -> Change:
+    """The head with some fields of its own."""
+    changed = head.copy()
+    for name, value in fields.items():
+        setattr(changed.fields, name, value)
+    return Change(changed)
+
+
+async def _query(turn: Turn) -> AsyncIterator[Piece]:
+    """Keeps what it is asked until it knows who asks; then answers it."""
+    pending, user = turn.head.fields.pending_query, turn.head.user
+    if turn.text.startswith("query "):
+        yield _with(turn.head, pending_query=turn.text, action="authentication_required")
+        yield "Who are you?"
+    elif turn.text:
+        yield f"heard {turn.text}"
+    else:
+        yield Category("account_data")
+        yield f"{user.customer_name} had asked: "
+        await asyncio.sleep(0.1)  # long enough for what was written to be seen
+        yield str(pending)
+        yield _with(turn.head, pending_query=None)
+
+
+async def _ask(turn: Turn) -> AsyncIterator[Piece]:
+    """Asks for a PIN, word by word; of an answer it tells the length alone, and only after a while."""
+    if turn.secret is not None:
+        await asyncio.sleep(0.8)
+        client = "somebody" if turn.secret.client else "nobody"
+        yield _with(turn.head, asking=False)
+        yield Audit("pin", "taken", {"letters": len(turn.secret.text)})
+        yield f"{len(turn.secret.text)} letters of {client}, attempt {turn.attempt}"
+    elif turn.text.startswith("ask"):
+        yield _with(turn.head, asking=True)
+        yield Audit("pin", "asked")
+        for word in ("Now ", "please ", "tell ", "me ", "your ", "PIN."):
+            yield word
+            await asyncio.sleep(0.1)
+    else:
+        yield f"heard {turn.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Careful(Agent):
+    """An agent that asks for secrets: what is typed too early is stored as it is, so that a test can see it."""
+
+    def redact(self, text: str, head: Head | None) -> str:
+        return text
+
+
 class _Mute:
     """`answer` gives back nothing that could be iterated."""
 
@@ -116,6 +172,11 @@ def make_ponder() -> Agent:
     return Agent(_ponder, continues=False)
 
 
+def make_slow() -> Agent:
+    """Says the text again, after a long while."""
+    return Agent(_slow, continues=False)
+
+
 def make_parts() -> Agent:
     """Answers in three messages."""
     return Agent(_steady, continues=False)
@@ -129,3 +190,13 @@ def make_bad() -> Agent:
 def make_mute() -> _Mute:
     """Isn't an agent at all, though it has everything that one has."""
     return _Mute()
+
+
+def make_query() -> Agent:
+    """Answers a question of an account only to who has signed in."""
+    return Agent(_query, name="Clerk", continues=False)
+
+
+def make_asker() -> Agent:
+    """Asks for a secret."""
+    return _Careful(_ask, name="Porter", continues=False)

@@ -16,7 +16,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "agents": ("app.core",),
     "store": ("app.core", "app.engine.calls", "app.engine.ports", "app.leash"),
     "fanout": ("app.core", "app.engine.calls", "app.engine.ports", "app.store"),
-    "edge": ("app.core", "app.engine", "app.observe"),
+    "edge": ("app.core", "app.engine", "app.agents.port", "app.observe"),
     "observe": ("app.core",),
     "client": (),
     "leash": (),

@@ -14,6 +14,7 @@ READY := .venv/.ready-$(KEY)
 
 MINUTES ?= 10
 ARGS ?=
+JOBS ?= 3
 
 .PHONY: help setup run test test-containers chaos check lint types shape web bench eval lock clean
 
@@ -41,7 +42,7 @@ run: setup ## serve two replicas on a store of their own, data in .baton (ARGS="
 	@exec .venv/bin/baton serve --replicas 2 $(ARGS)
 
 test: setup ## every test but those of containers, chaos and bench (ARGS="-k name")
-	$(PY) -m pytest -m "not containers and not chaos and not bench" $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile -m "not containers and not chaos and not bench" $(ARGS)
 
 test-containers: setup ## the tests that need a Docker engine
 	@status=0; $(PY) -m pytest -m containers $(ARGS) || status=$$?; \
@@ -74,12 +75,8 @@ web:
 bench: setup ## measure, and print a Markdown table
 	$(PY) -m bench $(ARGS)
 
-eval: setup ## measure how well the support bot answers
-ifneq ($(wildcard app/agents/eval.py app/agents/eval/__main__.py),)
-	$(PY) -m app.agents.eval $(ARGS)
-else
-	@echo "make eval: app/agents/eval isn't there yet, so nothing ran." >&2; exit 2
-endif
+eval: setup ## measure how well the support bot understands customers
+	$(PY) -m tests.eval $(ARGS)
 
 # --universal: one file for every Python and platform that pyproject.toml allows, with the hashes of all files of a release.
 # Versions stay as they are; make lock ARGS=--upgrade takes the newest.

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from app.agents.echo import EchoAgent
 from app.agents.port import Agent
-from app.agents.support import SupportAgent
 
 
 class UnknownAgentError(ValueError):
@@ -13,16 +12,13 @@ class UnknownAgentError(ValueError):
 
 
 def make_agent(name: str, echo_delay_ms: int) -> Agent:
-    """``echo``, ``support``, or ``package.module:factory`` (a callable without arguments).
+    """``echo``, or ``package.module:factory`` (a callable without arguments). ``support`` is made by ``wiring/bot.py``.
 
     Raises:
         UnknownAgentError: nothing of that name, or what the factory returned is no agent.
     """
-    match name:
-        case "echo":
-            return EchoAgent(echo_delay_ms / 1000)
-        case "support":
-            return SupportAgent()
+    if name == "echo":
+        return EchoAgent(echo_delay_ms / 1000)
     agent = _load(name)()
     if not callable(getattr(agent, "answer", None)) or not hasattr(agent, "continues") or not hasattr(agent, "name"):
         raise UnknownAgentError(f"BATON_AGENT: {name} made something that is not an agent (app/agents/port.py)")

@@ -41,6 +41,12 @@ class Settings:
     identity_secret: str | None = field(default=None, repr=False)
     """Shared with the embedding site, which signs `identify` assertions with it. None: `identify` is refused."""
     agent: str = "support"
+    accounts_url: str | None = field(default=None, repr=False)
+    """Database of the customers' accounts. None: an SQLite file in `data_dir`, with sample customers."""
+    accounts_samples: bool | None = None
+    """Whether an empty database gets sample customers. None: only the one in `data_dir`."""
+    knowledge_dir: Path | None = None
+    """Folder of the knowledge base. None: the one that is shipped."""
     echo_delay_ms: int = 0
     lease_seconds: float = 3.0
     session_ttl_seconds: float = 86400.0
@@ -131,7 +137,7 @@ def _as_text(value: object) -> str:
     return str(value)
 
 
-_FROM_FILES = frozenset({"redis_url", "secrets", "admin_key", "identity_secret"})
+_FROM_FILES = frozenset({"accounts_url", "redis_url", "secrets", "admin_key", "identity_secret"})
 # field: (variable, parser, command-line option or None)
 _TABLE: Mapping[str, tuple[str, Parser, str | None]] = {
     "host": ("BATON_HOST", values.host, "--host"),
@@ -143,6 +149,9 @@ _TABLE: Mapping[str, tuple[str, Parser, str | None]] = {
     "admin_key": ("BATON_ADMIN_KEY", values.hidden("a key of at least one character, or not be set"), None),
     "identity_secret": ("BATON_IDENTITY_SECRET", values.hidden("the site's signing secret, or not be set"), None),
     "agent": ("BATON_AGENT", values.agent, None),
+    "accounts_url": ("BATON_ACCOUNTS_URL", values.accounts_url, None),
+    "accounts_samples": ("BATON_ACCOUNTS_SAMPLES", values.boolean, None),
+    "knowledge_dir": ("BATON_KNOWLEDGE_DIR", values.directory, None),
     "echo_delay_ms": ("BATON_ECHO_DELAY_MS", values.whole("a number of milliseconds", 0, 60000), None),
     "lease_seconds": ("BATON_LEASE_SECONDS", values.number("a number of seconds", 0.5, 60), None),
     "session_ttl_seconds": ("BATON_SESSION_TTL_SECONDS", values.number("a number of seconds", 1, 315360000), None),

@@ -126,6 +126,13 @@ def redis_url(text: str) -> str:
     return text
 
 
+def accounts_url(text: str) -> str:
+    """Parse the URL of a database of accounts. It may carry a password, so it is never shown."""
+    if not re.fullmatch(r"(?:sqlite:///|postgres(?:ql)?://)\S+", text):
+        raise WrongValue("a URL like postgresql://user:password@host/database or sqlite:////path/to/file", hide=True)
+    return text
+
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 

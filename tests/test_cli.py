@@ -16,6 +16,7 @@ import pytest
 
 from app import __version__
 from app.listening import ListenError, listen, url_of
+from tests.support.redis_server import free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,7 +86,7 @@ def test_a_taken_port(data_dir: str) -> None:
 
 
 def test_a_taken_port_of_a_replica(data_dir: str) -> None:
-    with listen("127.0.0.1", 0) as taken:
+    with listen("127.0.0.1", free_port()) as taken:
         port = taken.getsockname()[1]
         done = baton("serve", "--port", str(port - 2), "--replicas", "2", "--data-dir", data_dir)
     assert (done.returncode, done.stdout) == (1, "")

@@ -4,6 +4,8 @@ It must never touch a server it didn't start, and never leave one behind.
 """
 
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -28,10 +30,20 @@ _READS: Final[Mapping[bytes, tuple[str, ...]]] = {
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of loopback that nobody listens on at this moment.
+
+    Tests that run side by side (pytest-xdist) take theirs from ranges of their own, below those that the kernel gives
+    away, so that none finds its port taken between here and its use.
+    """
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or -1)
+    while True:
+        wanted = 0 if worker < 0 else random.randrange(9_000 + 2_500 * worker, 11_500 + 2_500 * worker)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", wanted))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
 
 
 def binary() -> str:

@@ -87,6 +87,16 @@ async def resumed(client: Client) -> bool:
         return False
 
 
+async def test_the_support_bot_runs_in_it(engine: Engine, image: str) -> None:
+    async with deployed(engine, image, replicas=1, env={"BATON_AGENT": "support"}) as deployment:
+        assert deployment.replicas[0].run("touch", "/data/anything")[0] == 0
+        async with Client(deployment.balancer.ws_url) as client:
+            await client.open()
+            assert "AutoPay" in await client.ask("What are my payment options?")
+            assert "who you are" in await client.ask("What is my balance?")
+            assert "date of birth" in await client.ask("ACC-2024-0042")
+
+
 async def test_it_becomes_healthy(engine: Engine, image: str) -> None:
     async with deployed(engine, image, replicas=1) as deployment:
         (replica,) = deployment.replicas

@@ -1,6 +1,7 @@
 """What a message is about: the nearest example utterances (BM25 over stems), and how much of it they explain.
 
-Deterministic, a fraction of a millisecond. Must never decide what to do about it: that is the orchestrator's table.
+Deterministic, and quick enough for an event loop (`make eval` says how quick). Must never decide what to do about it:
+that is the orchestrator's table.
 """
 
 from collections import defaultdict

@@ -14,7 +14,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 MOST_WORDS: Final = 120
-MOST_MENDED: Final = 25  # unknown words of a text that are looked up as typos: each costs a tenth of a millisecond
+MOST_MENDED: Final = 25  # unknown words of a text that are looked up as typos: each is compared with all known ones
 _WORD: Final = re.compile(r"[a-z]+|\d+|[?$]")
 _SHORTEST: Final = 4  # letters of a word that may be a typo
 _APOSTROPHES: Final = re.compile(r"['’`]")

@@ -31,10 +31,10 @@ async def main() -> None:
         result = await measure(utterances(name))
         print(f"\n{name}: {about}\n\n{table(result)}\n")
         print(
-            f"accuracy {result.accuracy:.3f} of {result.count}; calls for a person missed: {len(result.missed)}; ",
-            end="",
+            f"accuracy {result.accuracy:.3f} of {result.count}; calls for a person missed: {len(result.missed)}; "
+            f"account data asked for without a sign-in: {len(result.leaks)}; "
+            f"{result.seconds / result.count * 1000:.1f} ms each"
         )
-        print(f"account data asked for without a sign-in: {len(result.leaks)}")
         if wanted.wrong:
             print(
                 "\n".join(

@@ -1,5 +1,6 @@
 """Measures the orchestrator on labelled utterances. It must never show it a label, or an utterance twice."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -40,6 +41,7 @@ class Result:
     wrong: list[tuple[str, str, str]] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def count(self) -> int:
@@ -114,6 +116,7 @@ async def measure(labelled: list[tuple[str, str]]) -> Result:
         Account(accounts),
         Handover(EmptyDesk()),
     )
+    began = time.perf_counter()
     for expected, text in labelled:
         answered, head = await first_answer(bot, text)
         result.confusion[expected, answered or "small talk"] += 1
@@ -124,6 +127,7 @@ async def measure(labelled: list[tuple[str, str]]) -> Result:
         if accounts.asked:
             result.leaks.append(text)
             accounts.asked = False
+    result.seconds = time.perf_counter() - began
     return result
 
 

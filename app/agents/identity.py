@@ -173,6 +173,7 @@ class Identity:
         head, now = task.head, task.turn.now_ms
         profile = await self.accounts.profile(number)
         head.sign_in(number, None if profile is None else profile.name, now, now + SIGNED_IN_MS)
+        head.fields.careful = False  # the dialogue has come to its end by itself
         head.user.verified_factors = [
             name for name, value in (("ssn_last4", given.ssn4), ("date_of_birth", given.born)) if value is not None
         ]

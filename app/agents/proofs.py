@@ -24,6 +24,7 @@ _AROUND: Final = frozenset(
 _AMOUNT: Final = (
     r"(?!\d|[.,]\d|\s*(?:%|a |per |/)?\s*(?:months?|mo\b|weeks?|years?|yrs?|dollars?|bucks|kwh|therms?|usd))"
 )
+_YEAR: Final = re.compile(r"20[1-3]\d", re.ASCII)
 _LABELLED: Final = re.compile(
     r"\b(?:ssn?|social(?: security)?(?: number| no)?|pin"
     r"|last (?:four|4)(?: digits)?(?: of (?:my |the )?(?:ssn?|social\w*))?)"
@@ -71,7 +72,7 @@ def hide(text: str, *, strict: bool = False) -> str:
     """``text``, or ``[redacted]`` if it holds what looks like an answer to a question that nobody has asked (yet).
 
     All of it or nothing: who reads a history must be able to tell what was written from what was changed. ``strict``,
-    around a verification: any four digits by themselves, and any date.
+    around a verification: any four digits by themselves but a year, and any date.
     """
     if not any(letter.isdigit() for letter in text) and spelled(text) == text:
         return text
@@ -79,7 +80,7 @@ def hide(text: str, *, strict: bool = False) -> str:
     if _bare_answer(rest, strict=strict) or SSN.search(rest) or _LABELLED.search(rest):
         return REDACTED
     written = spelled(rest[:MOST_SEARCHED])
-    if strict and _FOUR.search(written):
+    if strict and any(_YEAR.fullmatch(match[1]) is None for match in _FOUR.finditer(written)):
         return REDACTED
     return REDACTED if any(may_be_birth(match, strict=strict) for match in dates(written)) else text
 
@@ -104,5 +105,5 @@ def _bare_answer(text: str, *, strict: bool) -> bool:
     """
     tokens = _tokens(text) if len(text) <= MOST_READ else []
     answer = re.compile(r"x*\d{4}|\d{6}", re.ASCII)
-    year = tokens and all(re.fullmatch(r"20[1-3]\d", token, re.ASCII) for token in tokens)
+    year = tokens and all(map(_YEAR.fullmatch, tokens))
     return bool(tokens) and not (year and not strict) and all(answer.fullmatch(one) or dates(one) for one in tokens)

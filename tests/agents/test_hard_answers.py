@@ -128,3 +128,26 @@ async def test_a_customer_gets_out_of_the_verification(text: str) -> None:
     assert "leave that" in (await chat.say(text)).text
     assert chat.auth == "anonymous"
     assert not chat.head.fields.asking
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("that's wrong, it IS 8193, check it again", True),
+        ("2024", True),
+        ("born on 05/01/2009", True),
+        ("what was my bill in 2024", False),
+        ("I paid $1204 on Monday", False),
+        ("call me at 555-123-0042", False),
+    ],
+)
+def test_around_a_verification_any_four_digits_are_hidden(text: str, hidden: bool) -> None:
+    assert (hide(text, strict=True) == REDACTED) is hidden
+
+
+async def test_after_the_verification_numbers_are_numbers_again() -> None:
+    chat = World().chat()
+    for said in ("my balance", MARIA, "4821"):
+        await chat.say(said)
+    assert chat.auth == "authenticated"
+    assert not chat.head.fields.careful

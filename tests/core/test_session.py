@@ -104,3 +104,31 @@ def test_an_open_ticket_holds_the_session(state: str, held: int) -> None:
     head = new_head("s")
     head.fields.handoff_state = state
     assert head.hold == held
+
+
+def test_who_ends_a_verification_from_outside_leaves_care_behind() -> None:
+    head = new_head("s")
+    head.fields.asking = True
+    head.sign_in("ACC-1", "Ada", 1_000, 2_000)
+    assert (head.fields.asking, head.fields.careful) == (False, True)
+    again = new_head("s")
+    again.fields.asking = True
+    assert again.sign_out()
+    assert (again.fields.asking, again.fields.careful) == (False, True)
+    fresh = new_head("s")
+    fresh.sign_in("ACC-1", "Ada", 1_000, 2_000)
+    assert not fresh.fields.careful
+
+
+def test_another_customer_gets_nothing_of_the_one_before() -> None:
+    head = new_head("s")
+    head.sign_in("ACC-1", "Ada", 1_000, 2_000)
+    states = {name: {"kept": 1} for name in ("account", "summary", "faq", "identity")}
+    head.fields.agent_states = dict(states)
+    head.sign_in("ACC-1", "Ada", 1_000, 3_000)
+    assert set(head.fields.agent_states) == {"account", "summary", "faq"}
+    head.sign_in("ACC-2", "Bob", 1_000, 3_000)
+    assert set(head.fields.agent_states) == {"faq"}
+    head.fields.agent_states = dict(states)
+    head.sign_out()
+    assert set(head.fields.agent_states) == {"faq"}

@@ -10,6 +10,8 @@ from typing import Final
 
 from app.core.errors import ErrorCode, TextError
 
+SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MAX_ID: Final = 64  # characters of a client's message id
 MAX_TEXT: Final = 8_000  # code points of one user message (PROTOCOL: limits.text)
 MAX_FRAME: Final = 65_536  # bytes of one WebSocket message (PROTOCOL: limits.frame)
 MAX_ANSWER: Final = 32_000  # code points of one assistant message

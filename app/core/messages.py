@@ -11,12 +11,13 @@ import msgspec
 import orjson
 
 from app.core.errors import SENTENCES, ErrorCode
+from app.core.limits import MAX_ID
 
 REDACTED: Final = "[redacted]"  # a verification answer, as the history shows it (I10)
 
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Turn = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
-MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Token = Annotated[str, msgspec.Meta(max_length=4096)]
 Short = Annotated[str, msgspec.Meta(max_length=256)]
 

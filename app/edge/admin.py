@@ -3,7 +3,6 @@
 Must never answer anything, not even whether a session exists, before the key was checked.
 """
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -23,13 +22,13 @@ from app.core.errors import (
     SessionGoneError,
     StoreUnavailableError,
 )
+from app.core.limits import SESSION_ID
 from app.core.session import Head
 from app.edge.http import is_admin, json_response
 from app.engine.ports import Store
 
 MAX_DOCUMENT: Final = 16 * 1024 * 1024  # bytes of an import
 MAX_PAGE: Final = 500
-_SID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 Item = TypeVar("Item")
 Handler = Callable[[Request], Awaitable[Response]]
@@ -74,7 +73,7 @@ class Admin:
                 why = "The admin API is off." if self.key is None else "The admin key is missing or wrong."
                 return _problem("unauthorized", why, 401)
             sid = request.path_params.get("sid")
-            if sid is not None and _SID.fullmatch(sid) is None:
+            if sid is not None and SESSION_ID.fullmatch(sid) is None:
                 return _problem("not_found", "There is no such session.", 404)
             try:
                 return await handler(request)

@@ -5,7 +5,6 @@ What it answers has been stored, and any replica can go on with it. Must never k
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,8 +22,6 @@ from app.engine.heads import Heads
 from app.engine.ports import Joiner, Store
 from app.engine.witness import Witness
 
-MOST_ID: Final = 64
-SESSION_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ANSWER_SECONDS: Final = 180.0  # a turn's own limit, and one takeover
 
 
@@ -102,8 +99,8 @@ class Baton:
         ``RefusedError``, ``SessionGoneError``, ``TimeoutError``.
         """
         name = message_id or self.new_id()
-        if len(name) > MOST_ID or not name.isprintable():
-            raise ValueError(f"a message id is 1 to {MOST_ID} printable characters")
+        if len(name) > limits.MAX_ID or not name.isprintable():
+            raise ValueError(f"a message id is 1 to {limits.MAX_ID} printable characters")
         limits.check_text(text, name)
         return await self._watched(
             session_id, lambda epoch: self.conversations.send(session_id, name, text, epoch, client), name
@@ -235,5 +232,5 @@ class Baton:
 
 
 def _check(session_id: str) -> None:
-    if SESSION_ID.fullmatch(session_id) is None:
+    if limits.SESSION_ID.fullmatch(session_id) is None:
         raise ValueError("a session id is 1 to 64 letters, digits, - and _")

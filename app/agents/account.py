@@ -25,6 +25,7 @@ TOPICS: Final = {
     "rate_plan": "time-of-use",
     "read_type": "meter-reads",
 }
+_OF_PAYMENTS: Final = frozenset({"payment_received", "payment_history"})
 _OF_METERS: Final = frozenset({"meter", "read_type", "usage"})
 _OTHER: Final = (
     "I can only show the account that you're signed in with. To look into another one, say “log me out” first, and "
@@ -51,7 +52,8 @@ class Account:
         if profile is None:
             handoff = Handoff("the account of a signed-in customer isn't in the account data", "Billing")
             return Reply(_NO_ACCOUNT, "found no data of the account", CATEGORY, handoff=handoff)
-        bills, payments = await self.accounts.bills(number), await self.accounts.payments(number)
+        bills = await self.accounts.bills(number)
+        payments = await self.accounts.payments(number) if intent in _OF_PAYMENTS else ()
         meters = await self.accounts.meters(number) if intent in _OF_METERS else ()
         text = _TABLE.get(intent, words.overview)(Asked(profile, bills, payments, meters, question, task.today))
         task.head.fields.agent_states["account"] = {"last": intent}

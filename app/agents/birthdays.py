@@ -35,21 +35,19 @@ _DATES: Final = tuple(
 )
 # What looks like a part of a date: its year is not four digits of anything else.
 PARTIAL: Final = re.compile(rf"(?:{_MONTH}\D{{0,12}}|\bborn\D{{0,12}}|\d{{1,2}} ?[/-] ?)(?:19|20)\d{{2}}(?!\d)", FLAGS)
-_TENS: Final = (
+_FIRST_TWENTY: Final = (
     "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
     "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth"
 )
 _ORDINALS: Final = {
-    **{word: number for number, word in enumerate(_TENS.split(), 1)},
-    **{f"twenty-{word}": 20 + number for number, word in enumerate(_TENS.split()[:9], 1)},
+    **{word: number for number, word in enumerate(_FIRST_TWENTY.split(), 1)},
+    **{f"twenty-{word}": 20 + number for number, word in enumerate(_FIRST_TWENTY.split()[:9], 1)},
     "thirtieth": 30,
     "thirty-first": 31,
 }
 _ORDINAL: Final = re.compile(
     "|".join(sorted((word.replace("-", "[ -]") for word in _ORDINALS), key=len, reverse=True)), FLAGS
 )
-
-
 _SINCE: Final = re.compile(r"\b(?:since|from|until|till)\W{0,3}(?:the )?$", FLAGS)
 
 

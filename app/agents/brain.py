@@ -31,7 +31,7 @@ class Brain:
 def load(knowledge: Path, data: Path) -> Brain:
     """Read everything: ``knowledge`` holds ``*.md``, ``data`` ``language.toml`` and ``examples/*.toml``.
 
-    Raises ``KnowledgeError``. Takes about a second of CPU for some thousand examples.
+    Raises ``KnowledgeError``. Takes long enough to be kept off an event loop.
     """
     topics = read_topics(knowledge)
     words = read_words(data / "language.toml")

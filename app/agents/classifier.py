@@ -20,8 +20,6 @@ NEAREST: Final = 20  # examples that vote
 SHARPNESS: Final = 5  # a vote is (score / best score) to this power
 COMMON_COUNTS: Final = 0.3  # of a word's weight, if it says little about a subject
 UNDERSTOOD: Final = 0.3  # below this share of a message explained, it wasn't understood
-
-
 LIKE: Final = 0.6  # of words that say little: what an example must have in common with a message
 
 
@@ -37,10 +35,14 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A message, read once: the beginning of it for patterns, and its stems."""
+    """A message, read once: its stems, what a pattern says of it by itself (None: nothing), and what it isn't.
 
-    text: str
+    ``decided`` is a danger or a call for a person; ``denied`` are categories that a pattern rules out.
+    """
+
     stems: list[str]
+    decided: Guess | None
+    denied: frozenset[str]
 
 
 # Not a foreign subject, but none at all: to be asked again rather than handed over.
@@ -68,21 +70,17 @@ class Classifier:
     def _weight(self, number: int) -> float:
         return float(np.log(1 + (len(self._examples) - number + 0.5) / (number + 0.5)))
 
-    def decided(self, text: str) -> Guess | None:
-        """What a pattern says by itself: a danger, a call for a person. None if none does."""
-        return self._by_patterns(text[:MOST_MATCHED])[0]
-
     def read(self, text: str) -> Said:
         """A message as words: to be asked about more than once."""
-        return Said(text[:MOST_MATCHED], self._language.stems(text))
+        return Said(self._language.stems(text), *self._by_patterns(text[:MOST_MATCHED]))
 
     def guess(self, message: str | Said, within: Collection[str] = ()) -> Guess:
         """The likeliest category, intent and section; with ``within``, among these intents only."""
         said = self.read(message) if isinstance(message, str) else message
         stems = said.stems
-        decided, denied = (None, frozenset[str]()) if within else self._by_patterns(said.text)
-        if decided is not None:
-            return decided
+        denied = frozenset[str]() if within else said.denied
+        if said.decided is not None and not within:
+            return said.decided
         if not any(stem.isalpha() for stem in stems):
             return UNCLEAR
         same = None if within else self._same.get(tuple(stems))

@@ -14,7 +14,7 @@ from app.agents import faq, small_talk, summary
 from app.agents.account import Account
 from app.agents.accounts.port import AccountsUnavailableError
 from app.agents.brain import Handbook
-from app.agents.classifier import UNDERSTOOD, Guess
+from app.agents.classifier import UNDERSTOOD, Guess, Said
 from app.agents.identity import Identity
 from app.agents.port import Category, Change, NextMessage, Piece, Turn
 from app.agents.reply import Handoff, Reply, Task
@@ -25,7 +25,6 @@ from app.core.messages import REDACTED
 
 SURE: Final = 0.5  # confidence from which a question is answered in the middle of a verification
 MOST_RECENT: Final = 5
-PERSON: Final = "the customer asked for a person"
 
 _HIDDEN: Final = (
     "I've hidden your last message, since I was expecting an answer to a verification question when you sent it. If it "
@@ -118,24 +117,22 @@ class Orchestrator:
             return Reply(_HIDDEN, "hid a message", action=None, aside=True)
         fields.asking = state == "verifying"
         open_dialogue = state in {"in_progress", "verifying"}
-        brain = self.handbook.brain
-        decided = brain.classifier.decided(task.text)
-        if decided is not None:  # a danger, or a call for a person: before anything else is read into it
+        said = self.handbook.brain.classifier.read(task.text)
+        if said.decided is not None:  # a danger, or a call for a person: before anything else is read into it
             if open_dialogue:
                 self.identity.leave(task, keep_query=True)
-            return await self._route(task, decided)
+            return await self._route(task, said.decided)
         if open_dialogue:
             reply = await self.identity.step(task)
             if reply is not None:
                 return reply
         if task.text == REDACTED:
             return Reply(_UNASKED, "hid an answer that nobody asked for", action=None, aside=True)
-        guess = self._understand(task)
-        return await self._aside(task, guess) if open_dialogue else await self._route(task, guess)
+        guess = self._understand(task, said)
+        return await self._aside(task, said, guess) if open_dialogue else await self._route(task, guess)
 
-    def _understand(self, task: Task) -> Guess:
+    def _understand(self, task: Task, said: Said) -> Guess:
         brain, state = self.handbook.brain, task.head.fields.agent_states.get("classifier", {})
-        said = brain.classifier.read(task.text)
         guess = brain.classifier.guess(said)
         offered = state.get("offer") == "person"
         if offered and guess.category == "" and guess.intent in {"yes", "acknowledgement"}:
@@ -153,7 +150,7 @@ class Orchestrator:
         }
         return reply
 
-    async def _aside(self, task: Task, guess: Guess) -> Reply:
+    async def _aside(self, task: Task, said: Said, guess: Guess) -> Reply:
         """A message in the middle of a verification that is no answer to it."""
         if _LEAVE.fullmatch(task.text) or (guess.category == "" and guess.intent in {"never_mind", "no"}):
             self.identity.leave(task)
@@ -161,7 +158,7 @@ class Orchestrator:
         if guess.category == "human_requested" or (guess.category == "service_request" and guess.confidence >= SURE):
             self.identity.leave(task, keep_query=True)
             return await self._route(task, guess)
-        clear = guess.confidence >= SURE and len(self.handbook.brain.classifier.subject(task.text)) > 1
+        clear = guess.confidence >= SURE and len(self.handbook.brain.classifier.subject(said)) > 1
         if guess.category == faq.CATEGORY and clear:
             reply, reminder = await self._route(task, guess), self.identity.unclear(task)
             reply.text, reply.action = f"{reply.text}\n\n{reminder.text}", reminder.action
@@ -172,7 +169,8 @@ class Orchestrator:
 
     async def _resume(self, task: Task) -> Reply:
         task.head.fields.pending_query = None
-        return await self._route(task, self._understand(task))
+        said = self.handbook.brain.classifier.read(task.text)
+        return await self._route(task, self._understand(task, said))
 
     # The handlers of ROUTES
 
@@ -199,17 +197,19 @@ class Orchestrator:
             known = f"{self._danger(task)}{known}"
             return Reply(known, "told the place in the queue", "human_requested", "handoff_initiated")
         steps = ("Call the customer back",) if guess.intent == "callback" else ()
-        return Reply("Of course.", "asked for a person", "human_requested", handoff=Handoff(PERSON, next_steps=steps))
+        return Reply(
+            "Of course.", "asked for a person", "human_requested", handoff=Handoff(summary.PERSON, next_steps=steps)
+        )
 
     async def _lost(self, task: Task, guess: Guess) -> Reply:
-        if guess.confidence < UNDERSTOOD and summary.status(task) is None:
+        known = summary.status(task)
+        if guess.confidence < UNDERSTOOD and known is None:
             handoff = Handoff("the bot didn't understand the customer")
             return Reply(_UNKNOWN, "didn't understand", "out_of_scope", handoff=handoff)
-        known = summary.status(task)
         if known is not None and guess.intent in {"unknown", "unclear"}:  # something for the person who is awaited
             if _WHEN.search(task.text):
                 return Reply(f"{self._danger(task)}{known}", "told the place in the queue", "out_of_scope")
-            handoff = Handoff("more for the same", summary.ANYBODY)
+            handoff = Handoff("more for the same")
             return Reply(f"{self._danger(task)}Thank you.", "took a note", "out_of_scope", handoff=handoff)
         text = f"{self._danger(task)}{_ELSEWHERE}"
         return Reply(text, "asked to rephrase", "out_of_scope", "clarification_needed")

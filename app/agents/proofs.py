@@ -24,6 +24,7 @@ _AROUND: Final = frozenset(
 _AMOUNT: Final = (
     r"(?!\d|[.,]\d|\s*(?:%|a |per |/)?\s*(?:months?|mo\b|weeks?|years?|yrs?|dollars?|bucks|kwh|therms?|usd))"
 )
+_BARE: Final = re.compile(r"x*\d{4}|\d{6}", re.ASCII)
 _YEAR: Final = re.compile(r"20[1-3]\d", re.ASCII)
 _LABELLED: Final = re.compile(
     r"\b(?:ssn?|social(?: security)?(?: number| no)?|pin"
@@ -104,6 +105,5 @@ def _bare_answer(text: str, *, strict: bool) -> bool:
     A year by itself is taken for one, unless ``strict``.
     """
     tokens = _tokens(text) if len(text) <= MOST_READ else []
-    answer = re.compile(r"x*\d{4}|\d{6}", re.ASCII)
     year = tokens and all(map(_YEAR.fullmatch, tokens))
-    return bool(tokens) and not (year and not strict) and all(answer.fullmatch(one) or dates(one) for one in tokens)
+    return bool(tokens) and not (year and not strict) and all(_BARE.fullmatch(one) or dates(one) for one in tokens)

@@ -10,6 +10,7 @@ from typing import Final
 from app.agents.port import Audit, Turn
 from app.core.session import Head
 
+ANYBODY: Final = "Customer care"  # the department of what is for none in particular
 LAST_ZONE: Final = timezone(timedelta(hours=-10))  # Hawaii's
 
 
@@ -23,7 +24,7 @@ class Handoff:
     """A person is needed: ``reason`` for the summary, who should take it, and what they should do."""
 
     reason: str
-    department: str = "Customer care"
+    department: str = ANYBODY
     priority: str = "normal"
     next_steps: tuple[str, ...] = ()
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from app.agents.reply import ANYBODY
 from app.agents.topics import KnowledgeError
 
 
 class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of request. ``priority``: normal, high or urgent."""
 
-    department: str = "Customer care"
+    department: str = ANYBODY
     priority: str = "normal"
     words: str = "I'll pass that on to a colleague who can do it."
     next_steps: list[str] = []

@@ -9,13 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from app.agents.reply import Handoff, Reply, Task
+from app.agents.reply import ANYBODY, Handoff, Reply, Task
 from app.core.errors import StoreUnavailableError
 from app.core.messages import rfc3339
 from app.core.session import Summary, Ticket
 
 MOST_STEPS: Final = 6
-ANYBODY: Final = "Customer care"  # the department of what is for none in particular
+PERSON: Final = "the customer asked for a person"  # the reason of a hand-over that is about what was said before
 _PRIORITIES: Final = ("normal", "high", "urgent")
 MOST_HEARD: Final = 1000  # characters of a message that say how it sounds
 MOST_TEXT: Final = 160  # characters of a message that are kept for the summary
@@ -174,7 +174,7 @@ def _summary(task: Task, handoff: Handoff) -> Summary:
     steps = state["steps"]
     earlier = [step["asked"] for step in steps if step["asked"] not in {"", HIDDEN}]
     issue = fields.pending_query or (_asked(task) if not task.hidden else "") or (earlier[-1] if earlier else "")
-    if handoff.reason.startswith("the customer asked for a person") and earlier:
+    if handoff.reason == PERSON and earlier:
         issue = f"{earlier[-1]} / {issue}"[:MOST_TEXT]
     return Summary(
         issue=issue[:MOST_TEXT] or "not said yet",

@@ -8,10 +8,10 @@ import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -30,12 +30,10 @@ from app.store.link import Dialer
 from app.store.node import Node
 from app.store.redis_store import RedisStore
 from app.store.scripts import Scripts
-from app.wiring.bot import make_bot
+from app.wiring.bot import Work, make_bot
 
 TURN_LIMIT: Final = 120.0  # seconds for one turn's agent
 FIRST_CONTACT: Final = 5.0  # seconds to wait for Redis before serving without it
-
-Work = Coroutine[Any, Any, None]
 
 
 def marks() -> Callable[[], str]:

@@ -24,6 +24,7 @@ from app.listening import allow_open_files
 from app.settings import Settings
 from app.wiring import Replica, open_replica
 
+LAST_TASKS: Final = 1.0  # seconds for what still runs at the very end
 PING_SECONDS: Final = 20.0  # WebSocket pings: finds clients that are gone without a close
 
 
@@ -113,6 +114,17 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
         return replica.failed.is_set()
 
 
+async def _end_tasks() -> bool:
+    """Cancel what is left; False if something ignores that: an agent can, and it must not keep the process."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    if left and (await asyncio.wait(left, timeout=LAST_TASKS))[1]:
+        structlog.get_logger().warning("tasks_left_behind")
+        return False
+    return True
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop, where there is one (not on Windows)."""
     try:
@@ -135,8 +147,12 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
     gc.set_threshold(10_000, 20, 20)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner = asyncio.Runner(loop_factory=_loop_factory())
+        try:
             failed = runner.run(_serve(settings, sockets))
+        finally:
+            if runner.run(_end_tasks()):
+                runner.close()  # it would wait for every task, for ever
         if failed:
             raise SystemExit(1)  # the log says which part; whoever supervises starts it again
     finally:

@@ -49,6 +49,8 @@ class Settings:
     """Folder of the knowledge base. None: the one that is shipped."""
     echo_delay_ms: int = 0
     lease_seconds: float = 3.0
+    turn_seconds: float = 120.0
+    """What the agent may take for one turn."""
     session_ttl_seconds: float = 86400.0
     rate_limit: float = 5.0
     """Messages a second in one conversation; 0: no limit."""
@@ -154,6 +156,7 @@ _TABLE: Mapping[str, tuple[str, Parser, str | None]] = {
     "knowledge_dir": ("BATON_KNOWLEDGE_DIR", values.directory, None),
     "echo_delay_ms": ("BATON_ECHO_DELAY_MS", values.whole("a number of milliseconds", 0, 60000), None),
     "lease_seconds": ("BATON_LEASE_SECONDS", values.number("a number of seconds", 0.5, 60), None),
+    "turn_seconds": ("BATON_TURN_SECONDS", values.number("a number of seconds", 1, 3600), None),
     "session_ttl_seconds": ("BATON_SESSION_TTL_SECONDS", values.number("a number of seconds", 1, 315360000), None),
     "rate_limit": ("BATON_RATE_LIMIT", values.number("a number of messages a second", 0, math.inf), None),
     "allowed_origins": ("BATON_ALLOWED_ORIGINS", values.origins, None),

@@ -29,7 +29,7 @@ FATAL_EXIT = 2
 BACKOFF_SECONDS = (0.2, 10.0)
 STEADY_SECONDS = 30.0
 GRACE_SECONDS = 5.0
-"""What a replica gets on top of its drain before it is killed."""
+"""What a replica that was told to hurry gets before it is killed."""
 _FDS = "BATON_REPLICA_FDS"
 _PARENT = "BATON_REPLICA_PARENT"
 
@@ -80,9 +80,9 @@ class Supervisor:
         self._command = command
 
     def run(self) -> int:
-        """Block until SIGTERM, SIGINT or SIGHUP, then drain; a second signal kills. Return the process's exit code.
+        """Block until SIGTERM, SIGINT or SIGHUP, then drain; a second signal hurries, a third kills.
 
-        That is 0, or FATAL_EXIT if a replica refused its settings the first time it was started.
+        The process's exit code is 0, or FATAL_EXIT if a replica refused its settings the first time it was started.
         """
         with _Signals() as signals:
             fatal = False
@@ -143,20 +143,38 @@ class Supervisor:
         return fatal
 
     def _drain(self, signals: "_Signals") -> None:
+        """One replica after the other, so that the others serve and take over; all within one drain window.
+
+        Each has its share of the window before the next one is told, too. What isn't gone at its end is told to hurry:
+        it hands its answers over.
+        """
         alive = [replica.process for replica in self._replicas if replica.process is not None]
-        for process in alive:
+        began = time.monotonic()
+        for number, process in enumerate(alive, 1):
             process.terminate()
-        deadline = time.monotonic() + self._drain_seconds + GRACE_SECONDS
-        while signals.stops < 2 and any(process.poll() is None for process in alive):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            signals.wait(left)
+            share = began + self._drain_seconds * number / len(alive)
+            _await_ends(alive if process is alive[-1] else [process], share, signals, enough=2)
+        for process in alive:
+            if process.poll() is None:
+                process.terminate()
+                process.send_signal(signal.SIGINT)  # a second SIGTERM could be taken for the first
+        _await_ends(alive, time.monotonic() + GRACE_SECONDS, signals, enough=3)
         for process in alive:
             if process.poll() is None:
                 self._log.warning("replica_killed", replica_pid=process.pid)
                 process.kill()
             process.wait()
+
+
+def _await_ends(
+    processes: Sequence[subprocess.Popen[bytes]], deadline: float, signals: "_Signals", *, enough: int
+) -> None:
+    """Until all of them have ended, `deadline` (monotonic) has come, or so many signals have."""
+    while signals.stops < enough and any(process.poll() is None for process in processes):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        signals.wait(left)
 
 
 class _Signals:

@@ -4,11 +4,18 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.redis_server import RedisServer
 
 MAY_LIVE_FOREVER = frozenset({"baton:shards"})
 """The record of the shard count; every other key has a deadline (I11)."""
+
+
+def pytest_configure() -> None:
+    """A busy machine is no failure: Hypothesis neither times examples nor how long it takes to make them."""
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

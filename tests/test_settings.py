@@ -40,6 +40,7 @@ def test_every_setting_survives_the_way_to_a_replica() -> None:
             "BATON_KNOWLEDGE_DIR": "/srv/knowledge",
             "BATON_ECHO_DELAY_MS": "15",
             "BATON_LEASE_SECONDS": "0.5",
+            "BATON_TURN_SECONDS": "300",
             "BATON_SESSION_TTL_SECONDS": "1",
             "BATON_RATE_LIMIT": "0",
             "BATON_ALLOWED_ORIGINS": "https://Example.com:443, http://localhost:3000,http://[::1]:81",
@@ -58,7 +59,7 @@ def test_every_setting_survives_the_way_to_a_replica() -> None:
     assert settings.log_level == "debug"
     assert settings.accounts_samples is False
     assert Settings.load(settings.to_environ(), {}) == settings
-    assert len(settings.to_environ()) == 22
+    assert len(settings.to_environ()) == 23
     assert Settings.load(Settings.load({}, {}).to_environ(), {}).redis_url is None
 
 

@@ -69,13 +69,20 @@ def run() -> Iterator[Callable[..., Supervised]]:
         supervised.close()
 
 
-def ask(url: str) -> int | None:
-    """Return the pid of the replica that answers, or None."""
+def hear(url: str) -> list[str]:
+    """What the replica there says, in words; nothing if there is none."""
     address = urlsplit(url)
     try:
         with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
-            answer = connection.makefile().readline().split()
+            return connection.makefile().readline().split()
     except OSError:
+        return []
+
+
+def ask(url: str) -> int | None:
+    """Return the pid of the replica that answers, or None."""
+    answer = hear(url)
+    if not answer:
         return None
     assert answer[1] == "hunter2"
     return int(answer[0])
@@ -147,6 +154,34 @@ async def test_a_second_signal_hurries(run: Callable[..., Supervised]) -> None:
     await until(lambda: all(ask(url) == pid for url, pid in supervised.replicas), what="both are up")
     supervised.process.send_signal(signal.SIGTERM)
     supervised.process.send_signal(signal.SIGINT)
+    assert supervised.process.wait(10) == 0
+    assert not any(alive(pid) for _, pid in supervised.replicas)
+
+
+async def test_replicas_leave_one_after_the_other(run: Callable[..., Supervised]) -> None:
+    supervised = run("busy", 3, 600)
+    await until(lambda: len(supervised.replicas) == 3, what="three replicas")
+    await until(lambda: all(ask(url) == pid for url, pid in supervised.replicas), what="all are up")
+    places = supervised.replicas
+
+    def told() -> list[bool]:
+        return [hear(url)[-1:] == ["leaving"] for url, pid in places if alive(pid)]
+
+    supervised.process.send_signal(signal.SIGTERM)
+    await until(lambda: told()[0], what="the first is told")
+    assert told() == [True, False, False]
+    os.kill(places[0][1], signal.SIGKILL)
+    await until(lambda: told() == [True, False], what="the second is told when the first has gone")
+    supervised.process.send_signal(signal.SIGTERM)
+    assert supervised.process.wait(10) == 0, "who is told to hurry goes, and is not killed"
+    assert not any(alive(pid) for _, pid in places)
+
+
+async def test_each_replica_has_its_share_of_the_time(run: Callable[..., Supervised]) -> None:
+    supervised = run("busy", 2, 2)
+    await until(lambda: len(supervised.replicas) == 2, what="two replicas")
+    await until(lambda: all(ask(url) == pid for url, pid in supervised.replicas), what="both are up")
+    supervised.process.send_signal(signal.SIGTERM)
     assert supervised.process.wait(10) == 0
     assert not any(alive(pid) for _, pid in supervised.replicas)
 

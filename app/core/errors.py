@@ -73,6 +73,10 @@ class StoreUnavailableError(BatonError):
     """
 
 
+class StoreRefusedError(StoreUnavailableError):
+    """Redis answered the call with an error: the reply isn't lost, and asking again at once is no use."""
+
+
 class UnreadableError(StoreUnavailableError):
     """One session in Redis can't be read: damaged, or another hand's. It is left as it is; the store itself is well."""
 

@@ -12,7 +12,7 @@ from app.core.errors import BatonError
 
 
 class AnswerTooLongError(BatonError):
-    """The agent wrote more than ``limits.MAX_ANSWER`` code points in one message."""
+    """The agent wrote more than ``limits`` allow in one message, or in one turn."""
 
 
 class Chunks(msgspec.Struct, frozen=True):
@@ -22,6 +22,23 @@ class Chunks(msgspec.Struct, frozen=True):
     first: int
     last: int
     text: str
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What an agent may still yield in one attempt of a turn; each message has ``limits.MAX_ANSWER`` besides."""
+
+    pieces: int = limits.MAX_PIECES
+    notes: int = limits.MAX_NOTES
+
+    def take(self, *, is_text: bool) -> None:
+        """One piece of text, or of anything else. Raises ``AnswerTooLongError``."""
+        if is_text:
+            self.pieces -= 1
+        else:
+            self.notes -= 1
+        if self.pieces < 0 or self.notes < 0:
+            raise AnswerTooLongError("the agent yields without end")
 
 
 @dataclass(slots=True)

@@ -87,6 +87,10 @@ class Store(SessionStore, Protocol):
         """Give a lease up, so that another replica carries on at once."""
         ...
 
+    async def wake(self) -> None:
+        """Tell the reapers of all replicas that leases were released: a hint (I6)."""
+        ...
+
     async def expired(self, far: bool = True) -> list[str]:
         """Sessions whose lease may have expired: a hint for reapers.
 

@@ -4,20 +4,26 @@ Must never let a run go on past its own deadline: somebody else may be writing b
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Callable
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
-from app.core.errors import NewerSchemaError, StoreUnavailableError
+from app.core.errors import NewerSchemaError, StoreRefusedError, StoreUnavailableError, UnreadableError
 from app.engine.ports import Store
-from app.engine.turns import Run, Turns
+from app.engine.run import Run
+from app.engine.turns import Turns
 
-MOST_CLAIMED: Final = 256  # turns that run here before the reaper leaves expired ones to others
+MOST_CLAIMED: Final = 256  # claimed turns that run here before the reaper leaves expired ones to others
 CLAIMS_AT_ONCE: Final = 16
 FAR_EVERY: Final = 10  # sweeps
+SWEEP_EVERY: Final = 0.5  # seconds
+LONGEST_LOOK: Final = 1.0  # seconds between two looks at what runs here
+RETRY: Final = 0.1
 
 
 class Recovery:
@@ -26,11 +32,16 @@ class Recovery:
     def __init__(self, store: Store, turns: Turns, lease: float, leaving: Callable[[], bool]) -> None:
         self._store, self._turns, self._lease, self._leaving = store, turns, lease, leaving
         self._log = structlog.get_logger()
+        self._released = asyncio.Event()
+
+    def wake(self) -> None:
+        """Somebody released a lease: sweep now."""
+        self._released.set()
 
     async def renew(self) -> None:
         """Renew what has run for a third of its lease, in one write, until cancelled."""
         while True:
-            await asyncio.sleep(self._lease / 6)
+            await asyncio.sleep(min(self._lease / 6, LONGEST_LOOK))
             self._turns.stop_overdue()
             now = self._turns.clock()
             due = [run for run in self._turns.running.values() if run.deadline - now < self._lease * 2 / 3]
@@ -46,48 +57,71 @@ class Recovery:
         except (StoreUnavailableError, TimeoutError):
             if self._turns.clock() > run.deadline - self._lease / 6:
                 self._log.warning("lease_not_renewed", session=lease.sid, turn=lease.turn)
-                self._turns.drop(run)
+                self._turns.give_up(run)
             return
         if run.lease is not lease:
             return
         if kept:
             run.deadline = max(run.deadline, now + self._lease)
         else:
-            self._turns.metrics.fenced.inc()
-            self._turns.drop(run)
+            self._turns.refused(run)
+
+    async def give_back(self) -> None:
+        """Release the leases of what stopped by itself as soon as the store is there again, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRY * random.uniform(0.5, 2))  # noqa: S311 - jitter
+            with contextlib.suppress(StoreUnavailableError):
+                await self._turns.give_back()
 
     async def reap(self) -> None:
-        """Claim expired turns at random intervals, until cancelled."""
-        interval = min(0.5, self._lease / 4)
+        """Claim expired turns at random intervals, and when some were released, until cancelled."""
+        interval = min(SWEEP_EVERY, self._lease / 4)
         for number in itertools.count():
-            await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval * random.uniform(0.5, 1.5)):  # noqa: S311 - jitter
+                    await self._released.wait()
+            if self._released.is_set():
+                self._released.clear()
+                await asyncio.sleep(random.uniform(0, RETRY / 2))  # noqa: S311 - not all replicas at once
             try:
                 await self.sweep(far=number % FAR_EVERY == 0)
             except StoreUnavailableError:
                 continue
 
     async def sweep(self, far: bool = True) -> None:
-        """One look at the indexes. Raises ``StoreUnavailableError``."""
+        """One look at the indexes. Raises ``StoreUnavailableError``.
+
+        Claims ``CLAIMS_AT_ONCE`` at a time, and no more than ``MOST_CLAIMED`` run here: a dead replica's thousand turns
+        must not sink its heirs. What was begun here doesn't count, or a busy replica would never take one over.
+        """
         if self._leaving():
             return  # it would take back what it gives up
-        room = MOST_CLAIMED - len(self._turns.running)
-        expired = await self._store.expired(far)
+        expired = [sid for sid in await self._store.expired(far) if sid not in self._turns.owed]
         random.shuffle(expired)
-        expired = expired[: max(room, 0)]
         for start in range(0, len(expired), CLAIMS_AT_ONCE):
-            await asyncio.gather(*(self._claim(sid) for sid in expired[start : start + CLAIMS_AT_ONCE]))
+            claimed = sum(run.lease.attempt > 1 for run in self._turns.running.values())
+            now = expired[start : start + min(CLAIMS_AT_ONCE, max(0, MOST_CLAIMED - claimed))]
+            await asyncio.gather(*(self._claim(sid) for sid in now))
 
     async def _claim(self, sid: str) -> None:
-        try:
-            claimed = await self._store.claim(sid, self._turns.new_mark())
-        except NewerSchemaError:
-            return  # a newer replica will
-        except StoreUnavailableError as error:
-            self._log.warning("turn_unreadable", session=sid, why=str(error))
-            return
+        mark, asked_at = self._turns.new_mark(), self._turns.clock()
+        while True:
+            try:
+                claimed = await self._store.claim(sid, mark)
+                break
+            except NewerSchemaError:
+                return  # a newer replica will
+            except (UnreadableError, StoreRefusedError) as error:
+                self._log.warning("turn_unreadable", session=sid, why=str(error))
+                return
+            except StoreUnavailableError:
+                # The reply may be lost, and the turn ours: ask again, or it would wait for its lease and count a crash.
+                if self._turns.clock() - asked_at > self._lease / 2:
+                    return
+                await asyncio.sleep(RETRY)
         if claimed is None:
             return
-        lease = claimed.lease
+        lease = replace(claimed.lease, asked_at=min(asked_at, claimed.lease.asked_at))
         self._turns.metrics.takeovers.inc()
         self._log.info("turn_taken_over", session=sid, turn=lease.turn, attempt=lease.attempt, crashes=lease.crashes)
         self._turns.start(lease, claimed.now)

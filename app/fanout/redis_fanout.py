@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from app.core.errors import StoreUnavailableError
-from app.store.keys import SessionKeys, sid_of_channel
+from app.store.keys import WAKE_CHANNEL, SessionKeys, sid_of_channel
 from app.store.link import Dialer, Link
 from app.store.node import BACKOFF_FIRST, BACKOFF_MOST, Node
 from app.store.quiet import Quiet
@@ -48,6 +48,7 @@ class RedisFeed:
         self._refused = False
         self._quiet = Quiet(clock)
         self._listener: Listener | None = None
+        self.on_wake: Callable[[], None] = lambda: None
         self._log = structlog.get_logger().bind(connection="pubsub")
 
     def listen(self, listener: Listener) -> None:
@@ -112,6 +113,7 @@ class RedisFeed:
         self._refused = False
         self._leaving.clear()
         link.send(b"SSUBSCRIBE", self._probe)
+        link.send(b"SSUBSCRIBE", WAKE_CHANNEL)
         for channel in self._wanted:
             link.send(b"SSUBSCRIBE", channel)
         while not link.lost.done():
@@ -132,6 +134,8 @@ class RedisFeed:
         kind, channel, *rest = push
         if channel == self._probe:
             self._heard = self._clock()
+        elif kind == b"smessage" and channel == WAKE_CHANNEL:
+            self.on_wake()
         elif kind == b"smessage":
             if channel in self._wanted and self._listener is not None:
                 self._listener.published(sid_of_channel(channel), rest[0])

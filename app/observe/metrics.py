@@ -22,6 +22,7 @@ class Metrics:
         self.turn_seconds = Histogram("baton_turn_seconds", "From lease to commit", buckets=_LATENCY, registry=on)
         self.fenced = Counter("baton_fenced", "Writes refused because the lease was lost (I5)", registry=on)
         self.takeovers = Counter("baton_takeovers", "Turns taken over from a replica that is gone", registry=on)
+        self.stuck = Counter("baton_agents_stuck", "Agents that ignored their cancellation", registry=on)
         self.joins = Counter("baton_joins", "Hellos answered", ["kind"], registry=on)
         self.store_errors = Counter("baton_store_unavailable", "Frames refused because of the store", registry=on)
         self.rooms = Gauge("baton_conversations", "Conversations with a socket here", registry=on)

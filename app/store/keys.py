@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 SHARDS_KEY: Final = b"baton:shards"  # the record of the shard count; the only key without a TTL (I11)
+WAKE_CHANNEL: Final = b"baton:wake"  # tells reapers that leases were released
 SHARDS: Final = 64
 
 

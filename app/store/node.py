@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from app.core.errors import StoreUnavailableError, StoreUnfitError
+from app.core.errors import StoreRefusedError, StoreUnavailableError, StoreUnfitError
 from app.store.keys import SHARDS_KEY
 from app.store.link import Argument, Dialer, Link, ReplyError
 from app.store.quiet import Quiet
@@ -100,12 +100,12 @@ class Node:
         except ReplyError as error:
             raise self._unavailable(link, error) from error
 
-    def _unavailable(self, link: Link, error: ReplyError) -> StoreUnavailableError:
+    def _unavailable(self, link: Link, error: ReplyError) -> StoreRefusedError:
         if error.code in _LEAVE:
             link.close()
         if error.code in {"ERR", "WRONGTYPE"}:
             self._log.error("redis_error", reply=str(error)[:300])
-        return StoreUnavailableError(f"Redis refused: {error.code}")
+        return StoreRefusedError(f"Redis refused: {error.code}")
 
     async def _watch(self, link: Link) -> None:
         """Until the link is lost. One that only reads would not notice that its node was demoted (I3, I6)."""

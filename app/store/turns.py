@@ -25,7 +25,7 @@ from app.engine.calls import (
 )
 from app.store import replies
 from app.store.base import RedisBase
-from app.store.keys import turns_key
+from app.store.keys import WAKE_CHANNEL, turns_key
 
 _DROPPED = turn_end_body("cancelled", "handed_over")
 _SWEEP = 20  # expired turns read per shard and sweep
@@ -98,6 +98,10 @@ class RedisTurns(RedisBase):
     async def release(self, lease: Lease, mark: str) -> bool:
         """``renew.lua`` with no time left."""
         return bool(await self.run(self.scripts.renew, lease.sid, lease.sid, lease.fence, 0, mark))
+
+    async def wake(self) -> None:
+        """A hint to the reapers of all replicas; whoever misses it sweeps a moment later."""
+        await self.node.call(0, b"SPUBLISH", WAKE_CHANNEL, b"")
 
     async def expired(self, far: bool = True) -> list[str]:
         """The indexes of all shards, in one write, by Redis's clock."""

@@ -32,7 +32,6 @@ from app.store.redis_store import RedisStore
 from app.store.scripts import Scripts
 from app.wiring.bot import Work, make_bot
 
-TURN_LIMIT: Final = 120.0  # seconds for one turn's agent
 FIRST_CONTACT: Final = 5.0  # seconds to wait for Redis before serving without it
 
 
@@ -99,17 +98,18 @@ async def open_parts(
     metrics, heads, redis = Metrics(), Heads(), _redis(settings, name)
     vault = SecretVault(settings.secrets, os.urandom)
     bot = await make_bot(settings, redis.store, redis.node, stack)
-    limits = TurnSettings(TURN_LIMIT, settings.lease_seconds)
+    limits = TurnSettings(settings.turn_seconds, settings.lease_seconds)
     turns = Turns(
         redis.store, bot.agent, heads, limits, metrics, time.monotonic, wall_ms, marks(), message_ids(), vault.open
     )
     hub = Hub(redis.store, redis.feed, heads, new_id)
     redis.feed.listen(hub)
     recovery = Recovery(redis.store, turns, settings.lease_seconds, leaving)
+    redis.feed.on_wake = recovery.wake
     conversations = Conversations(redis.store, heads, turns, vault, wall_ms, turns.new_mark, bot.redact)
 
     def start(*more: Work) -> None:
-        work = (*redis.work(), hub.run(), recovery.renew(), recovery.reap(), *bot.work(), *more)
+        work = (*redis.work(), hub.run(), recovery.renew(), recovery.reap(), recovery.give_back(), *bot.work(), *more)
         stack.push_async_callback(_stop, [_start(one, failed) for one in work])
 
     return Parts(metrics, heads, redis, turns, hub, conversations), start

@@ -62,16 +62,18 @@ def desk_of(
     agent: Any,
     secrets: tuple[str, ...] = SECRETS,
     redact: Callable[[str, Head | None], str] | None = as_it_is,
+    limit: float = 60.0,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Desk:
-    """Such a replica; without `redact` it looks at no head before it stores a message."""
+    """Such a replica; without `redact` it looks at no head before it stores a message. `limit`: seconds for a turn."""
     heads, vault = Heads(), SecretVault(secrets, lambda count: uuid.uuid4().bytes[:count])
-    limits = TurnSettings(60.0, LEASE_MS / 1000)
+    limits = TurnSettings(limit, LEASE_MS / 1000)
 
     def wall_ms() -> int:
         return time.time_ns() // 1_000_000
 
     turns = Turns(
-        store, agent, heads, limits, Metrics(), time.monotonic, wall_ms, new_mark, lambda: uuid.uuid4().hex, vault.open
+        store, agent, heads, limits, Metrics(), clock, wall_ms, new_mark, lambda: uuid.uuid4().hex, vault.open
     )
     return Desk(turns, Conversations(store, heads, turns, vault, wall_ms, new_mark, redact))
 

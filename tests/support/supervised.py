@@ -1,7 +1,8 @@
 """A supervisor in a process of its own, over small replicas that answer each connection with one line and their pid.
 
-`python -m tests.support.supervised KIND REPLICAS DRAIN_SECONDS`; KIND is `serve`, `stubborn` (ignores SIGTERM),
-`refuse` (exits as for a wrong setting) or `crash`. It must never hold a copy of what the product does.
+`python -m tests.support.supervised KIND REPLICAS DRAIN_SECONDS`; KIND is `serve`, `stubborn` (ignores SIGTERM), `busy`
+(says that it was told to go, and goes when it is told to hurry), `refuse` (exits as for a wrong setting) or `crash`. It
+must never hold a copy of what the product does.
 """
 
 import os
@@ -36,8 +37,12 @@ def _replica(kind: str) -> int:
     assert not any(name.startswith("BATON_REPLICA") for name in os.environ)
     if kind in ("refuse", "crash"):
         return supervisor.FATAL_EXIT if kind == "refuse" else 1
+    told: list[int] = []
     if kind == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    elif kind == "busy":
+        signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     with selectors.DefaultSelector() as selector:
         for sock in sockets:
             selector.register(sock, selectors.EVENT_READ, sock)
@@ -48,7 +53,8 @@ def _replica(kind: str) -> int:
                 except BlockingIOError:  # another replica was faster
                     continue
                 with connection:
-                    connection.sendall(f"{os.getpid()} {os.environ['A_SECRET']}\n".encode())
+                    leaving = "leaving" if told else "here"
+                    connection.sendall(f"{os.getpid()} {os.environ['A_SECRET']} {leaving}\n".encode())
 
 
 if __name__ == "__main__":

@@ -40,8 +40,9 @@ local function handed(h, mark)
   return h.fence, lease_reply(h.turn, h.attempt, h.crashes, h.part, h.last)
 end
 
--- What a commit or an act left in `done`: its mark, its first seq, the turn it handed on to. nil if it wasn't `mark`.
-local function done_by(h, mark)
-  local by, seq, next_turn = string.match(h.done or '', '^(%S+) (%S+) (%S*)$')
+-- What a commit left in `done`, or an act, cancel or import in `acted`: its mark, its first seq, the turn it handed on
+-- to. nil if it wasn't `mark`. Two fields, since a cancel of a waiting turn must not make a commit forget its own.
+local function done_by(done, mark)
+  local by, seq, next_turn = string.match(done or '', '^(%S+) (%S+) (%S*)$')
   if by == mark then return seq, next_turn end
 end

@@ -10,7 +10,7 @@
 local mark, schema, sid, stop, start, rev, head, mode, hold, asking, owner, lease, ttl, message, ending, epoch, fresh =
   unpack(ARGV)
 local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'mode',
-  'expires_at', 'hold', 'done', 'lease_until', 'asking')
+  'expires_at', 'hold', 'acted', 'lease_until', 'asking')
 local now = clock()
 if not h.schema then
   if fresh == '' then return { 'gone' } end
@@ -19,7 +19,7 @@ elseif newer(h, schema) then
   return { 'schema' }
 end
 h.turn = h.turn or ''
-local done = done_by(h, mark)
+local done = done_by(h.acted, mark)
 if done then return { 'ok', done, h.rev, handed(h, mark) } end
 if h.mode == 'ended' then return { 'none' } end
 if h.rev ~= rev then return { 'stale', h.rev, redis.call('HGET', S, 'head') } end
@@ -42,7 +42,7 @@ h.rev = bump(h.rev ~= '' and h.rev or '0', mark)
 if asking == '' then asking = h.asking or '0' end
 if mode ~= 'bot' then asking = '0' end -- only a turn opens a sealed answer
 redis.call('HSET', S, 'seq', h.seq, 'mark', #lines > 0 and mark or h.mark, 'rev', h.rev, 'head', head,
-  'done', mark .. ' ' .. h.seq .. ' ', 'mode', mode, 'asking', asking,
+  'acted', mark .. ' ' .. h.seq .. ' ', 'mode', mode, 'asking', asking,
   'hold', hold ~= '' and hold or h.hold or '0')
 redis.call('ZADD', ACTIVE, now, sid)
 local expires = keep(now, before.seq ~= '0' and h.expires_at, ttl, hold ~= '' and hold or h.hold)

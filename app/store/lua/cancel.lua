@@ -6,10 +6,10 @@
 --   {'unknown'}: no such turn   {'none'}: it has ended
 local mark, schema, sid, turn, owner, lease, ttl, message, ending = unpack(ARGV)
 local h = read('schema', 'seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'expires_at',
-  'hold', 'done', 'lease_until')
+  'hold', 'acted', 'lease_until')
 if not h.schema then return { 'gone' } end
 if newer(h, schema) then return { 'schema' } end
-local done = done_by(h, mark)
+local done = done_by(h.acted, mark)
 if done then return { 'ok', done, h.rev, handed(h, mark) } end
 local place = redis.call('LPOS', TODO, turn)
 if not place then
@@ -26,7 +26,7 @@ else
   redis.call('LREM', TODO, 1, turn)
   redis.call('HDEL', SECRET, turn)
 end
-redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'done', mark .. ' ' .. h.seq .. ' ')
+redis.call('HSET', S, 'seq', h.seq, 'mark', mark, 'acted', mark .. ' ' .. h.seq .. ' ')
 local expires = keep(now, h.expires_at, ttl, h.hold)
 if place == 0 and h.turn ~= '' then schedule(sid, now + lease, expires) end
 publish(before, mark, now, h.rev, running)

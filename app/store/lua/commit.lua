@@ -8,8 +8,9 @@ local mark, sid, fence, rev, turn, final, head, mode, asking, hold, lease, ttl, 
 local h = read('seq', 'mark', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'mode', 'expires_at', 'hold',
   'done')
 if not h.seq then return { 'gone' } end
-local done, handed_to = done_by(h, mark)
+local done, handed_to = done_by(h.done, mark)
 if done then
+  if h.fence ~= fence then handed_to = '' end -- it has been taken since
   return { 'ok', done, h.rev, handed_to, handed_to ~= '' and lease_reply(handed_to, 1, 0, 0, -1) }
 end
 if h.fence ~= fence or h.turn ~= turn or redis.call('LINDEX', TODO, 0) ~= turn then return { 'fenced' } end

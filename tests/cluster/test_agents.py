@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.support.client import Client
-from tests.support.cluster import judge
+from tests.support.cluster import judge, metric
 from tests.support.replica import ReplicaProcess
 
 MARK: Final = "qz-4711-marzipan"
@@ -61,7 +61,20 @@ async def test_a_flood_in_small_pieces_is_cut_at_the_limit(bad: ReplicaProcess) 
     judge(client)
 
 
-@pytest.mark.parametrize("what", ["surrogate", "big-head", "odd-head", "cancel"])
+@pytest.mark.parametrize("what", ["hang", "stubborn"])
+async def test_one_that_hangs_ends_in_time_and_does_not_keep_the_process(redis_url: str, what: str) -> None:
+    async with (
+        ReplicaProcess.start(redis_url=redis_url, env=BAD | {"BATON_TURN_SECONDS": "1"}) as replica,
+        Client(replica.ws_url) as client,
+    ):
+        assert (await misbehave(replica, client, what))[0] == "A beginning"
+        assert client.frames("turn_end")[0]["reason"] == "timeout"
+        assert await metric(replica, "baton_agents_stuck_total") == (what == "stubborn")
+        assert await replica.terminate() == 0
+    judge(client)
+
+
+@pytest.mark.parametrize("what", ["surrogate", "big-head", "odd-head", "cancel", "exit"])
 async def test_what_cannot_be_stored_ends_the_turn_too(bad: ReplicaProcess, what: str) -> None:
     """At the first attempt: it isn't the replica that failed, so nobody waits for a lease to run out."""
     async with Client(bad.ws_url) as client:

@@ -4,9 +4,11 @@ They must never talk to anything outside, or signal a process but their own: wha
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +98,16 @@ async def _bad(turn: Turn) -> AsyncIterator[Piece]:
             yield "kept something odd"
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            yield "A beginning"
+            await asyncio.Event().wait()
+        case "stubborn":
+            yield "A beginning"
+            while True:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+        case "exit":
+            sys.exit(f"can't answer: {turn.text}")
         case "cancel":
             raise asyncio.CancelledError(turn.text)
         case _:

@@ -79,7 +79,7 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         out, self._out = self._out, []
-        if self.lost.done():
+        if self.lost.done() or self._transport.is_closing():  # connection_lost follows
             return
         if self._transport.get_write_buffer_size() > MAX_UNSENT:
             self.close(StoreUnavailableError("Redis takes no more bytes"))
@@ -153,7 +153,8 @@ class Dialer:
                 await connection.connect()  # type: ignore[no-untyped-call]
         except AuthenticationError as error:
             raise StoreUnavailableError("Redis refused the user or the password") from error
-        except (RedisError, OSError, TimeoutError) as error:
+        except (RedisError, OSError, TimeoutError, RuntimeError) as error:
+            # uvloop's write says RuntimeError when the other end has reset the connection in the meantime.
             raise StoreUnavailableError(f"can't connect to Redis: {type(error).__name__}") from error
         # The one private name of redis-py that we use; tests/store/test_link.py would notice its going.
         writer = connection._writer

@@ -1,9 +1,14 @@
 """The command connection: a tick's calls in one write, each reply to its call, and never a late reply to another."""
 
 import asyncio
+import socket
+import struct
+import threading
+import time
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from app.core.errors import StoreUnavailableError
 from app.store import link as link_module
@@ -195,3 +200,38 @@ async def test_a_wrong_password_is_unavailable(own_redis: RedisServer) -> None:
     with pytest.raises(StoreUnavailableError, match="password"):
         await Dialer(f"redis://someone:wrong@127.0.0.1:{own_redis.port}/0", "link").dial()
     (await Dialer(f"redis://someone:right@127.0.0.1:{own_redis.port}/0", "link").dial()).close()
+
+
+def test_a_server_that_resets_what_it_has_accepted_is_unavailable_and_no_more() -> None:
+    """As a balancer does whose Redis is down. uvloop then has errors of its own, if the loop was busy meanwhile."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
+    url = f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
+
+    def slam() -> None:
+        while True:
+            try:
+                end, _ = listener.accept()
+            except OSError:  # closed: the test is over
+                return
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.close()
+
+    async def busy() -> None:
+        while True:
+            time.sleep(0.002)  # noqa: ASYNC251 - it is to keep the loop from looking
+            await asyncio.sleep(0)
+
+    async def dial() -> set[str]:
+        dialer, task = Dialer(url, "link"), asyncio.create_task(busy())
+        answers = [await asyncio.gather(*(dialer.dial() for _ in range(3)), return_exceptions=True) for _ in range(80)]
+        task.cancel()
+        return {type(answer).__name__ for group in answers for answer in group}
+
+    thread = threading.Thread(target=slam)
+    thread.start()
+    try:
+        assert uvloop.run(dial()) == {"StoreUnavailableError"}
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()

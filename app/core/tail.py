@@ -72,6 +72,8 @@ class Partial:
         late = delta.turn != self.turn or delta.attempt < self.attempt
         if late or (delta.part, delta.wrote, delta.last) <= self.place:
             return Verdict.IGNORE
+        if delta.part > self.part:
+            return Verdict.READ_LOG  # the message before it was missed
         if delta.first == 0:
             self.read(delta.attempt, delta.part, delta.wrote, delta.last, delta.text)
             return Verdict.DELIVER

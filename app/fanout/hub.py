@@ -88,13 +88,15 @@ class Hub:
         """Send a snapshot's events, and more pages until the member has reached the room. Ends without awaiting."""
         if not snapshot.recovered and snapshot.events:
             member.seq = snapshot.events[0].seq - 1
+        tail_before = -1  # where the room was when the log was read; of this first time nobody knows
         while True:
             for event in snapshot.events:
                 if not member.sink.ready:
                     await member.sink.drained()
                 member.event(event, event.frame())
-            if member.seq >= snapshot.seq and (member.seq >= room.tail.seq or not snapshot.events):
-                break
+            if member.seq >= snapshot.seq and (member.seq >= room.tail.seq or room.tail.seq == tail_before):
+                break  # the second: read when the room was as far as now, the log has no more of it; it went back
+            tail_before = room.tail.seq
             at = Cursor(snapshot.epoch, member.seq, member.mark)
             following = await self._store.join(room.sid, at, limits.HISTORY_PAGE)
             if following is None:

@@ -51,7 +51,7 @@ class Repairs:
     async def _check_top(self, room: Room) -> None:
         if not room.members or room.busy:
             return
-        seen = room.answer
+        seen, known = room.answer, room.tail.seq > 0
         try:
             top = await self._store.top(room.sid)
         except StoreUnavailableError:
@@ -59,7 +59,7 @@ class Repairs:
         if room.busy or not self._here(room):
             return
         if top is None:
-            if room.tail.seq > 0:
+            if known:  # else its first event may have come since
                 self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
         elif not room.tail.same(top.seq, top.mark) or top.epoch != room.epoch:
             # Seen while a publication is under way this is nothing; the log says.
@@ -70,6 +70,13 @@ class Repairs:
             if not top.answer[0]:
                 room.run(None)
             room.show_whole()  # to those who were too slow for a piece and have caught up
+            self._release_lagging(room)
+
+    def _release_lagging(self, room: Room) -> None:
+        """A member can't be behind its room: everyone is sent everything. If one is, it must not stay so for ever."""
+        for member in room.lagging():
+            self._log.error("member_behind", session=room.sid, seq=member.seq, tail=room.tail.seq)
+            member.sink.close(CloseCode.RESTART)
 
     def soon(self, room: Room) -> None:
         """Read the log for a room; once more if a reader is already at it."""

@@ -127,6 +127,10 @@ class Room:
         """A member that has read further in the log than what was published here, or in another history."""
         return next((one for one in self.members.values() if one.seq > self.tail.seq or one.forked), None)
 
+    def lagging(self) -> list[Member]:
+        """Members that missed an event and would never be sent another."""
+        return [one for one in self.members.values() if one.seq < self.tail.seq and not one.forked]
+
     @property
     def answer(self) -> tuple[int, int, int, int]:
         """Where the running answer stands here: turn (0: none), part, wrote, last chunk."""

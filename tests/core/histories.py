@@ -162,8 +162,11 @@ class World:
 
     async def top_of(self, _sid: str) -> Top | None:
         """As the top check reads it."""
+        await asyncio.sleep(0)
         now = self.writing or Writing(0)
-        return Top(self.epoch, *self.top, (now.turn, now.part, now.wrote, now.last)) if self.log else None
+        top = Top(self.epoch, *self.top, (now.turn, now.part, now.wrote, now.last)) if self.log else None
+        await asyncio.sleep(0)
+        return top
 
     async def fork(self, _sid: str, seen: Cursor, new: str) -> str:
         """As fork.lua."""

@@ -4,7 +4,8 @@ The real hub, its rooms and its repairs, between a log in memory and fake socket
 """
 
 import asyncio
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from hypothesis import given, settings
@@ -39,6 +40,7 @@ class Replica:
         """One thing that happens."""
         world, wire = self.world, self.world.wire
         at = number % len(wire) if wire else 0
+        when = number // 3 if flag else None
 
         def publish(messages: list[bytes]) -> None:
             for message in messages:
@@ -63,7 +65,9 @@ class Replica:
             "leave": lambda: self._leave(self.readers[number % 3]),
         }
         if name == "join":
-            await self._join(self.readers[number % 3])
+            await self._join(self.readers[number % 3], when)
+        elif name == "top check":
+            await self._meanwhile(self._check_top(), when)
         elif name == "pause":
             for _ in range(number % 5):
                 await asyncio.sleep(0)
@@ -80,18 +84,30 @@ class Replica:
             self.hub.leave(SID, reader.sink)
             reader.sink = None
 
-    async def _join(self, reader: Reader) -> None:
-        """A (new) connection; what is published while it is being made gets through at random."""
+    async def _join(self, reader: Reader, when: int | None = None) -> None:
+        """A (new) connection."""
         self._leave(reader)
         reader.sink = FakeSink(f"{reader.name} {next(self.names)}", reader)
-        joining = asyncio.ensure_future(
-            self.hub.join(SID, reader.sink, reader.cursor, self.world.epoch, reader.welcome)
-        )
-        while not joining.done():
-            if self.world.wire and next(self.names) % 2:
-                self.hub.published(SID, self.world.wire.pop(0))
+        join = self.hub.join(SID, reader.sink, reader.cursor, self.world.epoch, reader.welcome)
+        await self._meanwhile(join, when)
+
+    async def _check_top(self) -> None:
+        room = self.hub._rooms.get(SID)
+        if room is not None:
+            await self.hub._repairs._check_top(room)
+
+    async def _meanwhile(self, call: Coroutine[Any, Any, None], when: int | None) -> None:
+        """What is published while a call waits for the store gets through at random; `when`: the tick of a new event."""
+        task, wire = asyncio.ensure_future(call), self.world.wire
+        for tick in itertools.count():
+            if task.done():
+                break
+            if tick == when:
+                self.world.act()
+            while wire and (tick == when or next(self.names) % 2):
+                self.hub.published(SID, wire.pop(0))
             await asyncio.sleep(0)
-        await joining
+        await task
 
     async def settle(self) -> None:
         """The network heals: every reader is connected, and nothing is under way."""
@@ -135,7 +151,7 @@ async def live(steps: list[tuple[str, int, bool]]) -> None:
 
 WRITING = ["say", "say", "act", "write", "write", "write", "take over", "commit", "commit", "cancel"]
 NETWORK = ["deliver", "deliver", "deliver all", "reorder", "double", "drop", "interrupt", "restore"]
-READING = ["join", "join", "leave", "behind", "pause", "pause"]
+READING = ["join", "join", "top check", "leave", "behind", "pause", "pause"]
 
 
 def history(*names: str) -> st.SearchStrategy[list[Any]]:

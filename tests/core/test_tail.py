@@ -99,3 +99,11 @@ def test_what_runs_is_followed_across_takeovers_and_turns() -> None:
     assert following is not None
     assert (following.turn, following.last) == (4, -1)
     assert follow(following, None) is None
+
+
+def test_a_piece_of_the_next_message_waits_for_the_one_before_it() -> None:
+    """Its event was missed; it would be counted once more when the log brings it."""
+    partial = Partial(1, 1)
+    assert partial.apply(delta(0, 0, part=1)) is Verdict.READ_LOG
+    partial.next_part()
+    assert partial.apply(delta(0, 0, part=1)) is Verdict.DELIVER

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import uvloop
 from redis import RedisError
 
-from bench import parts, parts_crowd, parts_history, parts_resume
+from bench import parts, parts_crowd, parts_history, parts_lease, parts_resume, parts_rolling
 from bench.procs import ROOT, Cores, ProcessError
 from bench.report import Row, machine, table
 from bench.talkers import LoadError
@@ -32,6 +32,8 @@ PARTS: Mapping[str, Callable[[parts.Bench], Awaitable[list[Row]]]] = {
     "memory": parts_crowd.memory,
     "connections": parts_crowd.connections,
     "resume": parts_resume.resume,
+    "rolling": parts_rolling.rolling,
+    "lease": parts_lease.lease,
     "history": parts_history.history,
 }
 SERVE = (sys.executable, "-m", "app", "serve")

@@ -4,10 +4,11 @@ It waits for nothing without a deadline, and must never retry in silence: what a
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from bench.talkers import LoadError, Meter, Talker
 from bench.wire import WireError
@@ -21,6 +22,12 @@ class Caller(Protocol):
     """Whatever can connect."""
 
     async def open(self, port: int) -> None: ...
+
+
+class Speaker(Protocol):
+    """Whatever can say something."""
+
+    def say(self) -> None: ...
 
 
 async def gather_crowd(talkers: Sequence[Caller], port: int, in_flight: int = 64) -> int:
@@ -100,15 +107,39 @@ async def open_loop(talkers: Sequence[Talker], rate: float, seconds: float, rng:
     the moment it was due, in seconds: the generator's own delay, so that a reader can judge it.
     """
     late: list[float] = []
+    await _keep_saying(talkers, rate, seconds, rng, late)
+    await settle(talkers[0].meter)
+    return percentile(late, 99)
+
+
+class Stream:
+    """The same open loop for as long as a block lasts, beside whatever else happens in it; it doesn't settle."""
+
+    def __init__(self, talkers: Sequence[Speaker], rate: float, rng: random.Random) -> None:
+        self._work = _keep_saying(talkers, rate, math.inf, rng, [])
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.get_running_loop().create_task(self._work)
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+
+async def _keep_saying(talkers: Sequence[Speaker], rate: float, seconds: float, rng: random.Random,
+                       late: list[float]) -> None:  # fmt: skip
     start = due = time.perf_counter()
+    number = 0
     while due - start < seconds:
         if (ahead := due - time.perf_counter()) > 0:
             await asyncio.sleep(ahead)
         late.append(time.perf_counter() - due)
-        talkers[len(late) % len(talkers)].say()
+        number += 1
+        talkers[number % len(talkers)].say()
         due += rng.expovariate(rate)
-    await settle(talkers[0].meter)
-    return percentile(late, 99)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

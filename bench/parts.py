@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from bench.loadgen import gather_crowd, open_loop, percentile, settle, start_talking, talk
-from bench.procs import Baton, Cores, Echo, Process, Redis, new_secret
+from bench.procs import Cores, Echo, Process, Redis
+from bench.replicas import Baton, new_secret
 from bench.report import Row, aim
 from bench.talkers import BatonTalker, EchoTalker, LoadError, Meter, Talker
 from bench.usage import Cost, Watch
 
 _ECHO_TIMES = 5.0  # the most that a durable turn may cost in the server, in bare echoes
 _RAMP_SECONDS = 0.3
+_Talker = TypeVar("_Talker", bound=Talker)
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,21 @@ class Scale:
     resume: int = 500
     history: int = 5000
     history_batches: int = 10
+    script_pairs: int = 60
+    waiting: int = 500
+    waiting_seconds: float = 8.0
+    takeovers: tuple[int, int, int] = (3, 36, 3)  # rounds, answers under way in each, lease in seconds
+    rolling: tuple[int, int] = (3, 200)  # replicas, conversations
+    rolling_seconds: float = 10.0  # of the time before it
+    rolling_rounds: int = 2
+    kills: int = 3
+    steady_seconds: float = 3.0
 
 
 QUICK = Scale(
-    windows=1, window_seconds=1.0, rate_seconds=3.0, idle=(200, 1000), connections=500, resume=100, history=1000,
-    history_batches=4,
+    windows=1, window_seconds=0.7, rate_seconds=1.5, idle=(200, 1000), connections=500, resume=100, history=1000,
+    history_batches=4, script_pairs=15, waiting=100, waiting_seconds=2.0, takeovers=(1, 12, 1), rolling=(2, 60),
+    rolling_seconds=1.0, rolling_rounds=1, kills=1, steady_seconds=0.5,
 )  # fmt: skip
 
 
@@ -64,9 +77,10 @@ class Bench:
         with TemporaryDirectory(dir=self.folder) as folder, Redis(self.cores.load, Path(folder) / "redis") as redis:
             yield redis
 
-    def baton(self, redis: Redis, secret: str | None = None) -> Baton:
-        """One replica on the server's core."""
-        return Baton(self.serve, self.cores.server, self.folder, redis.url, secret or new_secret())
+    def baton(self, redis: Redis, secret: str | None = None, port: int | None = None, **settings: str) -> Baton:
+        """One replica on the server's core. `settings`: `BATON_*` variables in small letters, without the prefix."""
+        variables = {f"BATON_{name.upper()}": value for name, value in settings.items()}
+        return Baton(self.serve, self.cores.server, self.folder, redis.url, secret or new_secret(), variables, port)
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,7 @@ class Window:
         return 1e6 * self.cost.redis / self.turns
 
 
-async def crowd(make: Callable[[Meter], Talker], count: int, port: int) -> list[Talker]:
+async def crowd(make: Callable[[Meter], _Talker], count: int, port: int) -> list[_Talker]:
     """`count` connected talkers with one meter."""
     meter = Meter()
     talkers = [make(meter) for _ in range(count)]
@@ -193,8 +207,8 @@ async def latency(bench: Bench) -> list[Row]:
             watch = Watch(server, redis if server is baton else None)
             late = await open_loop(talkers, scale.rate, scale.rate_seconds, random.Random(1))
             busy = f"{watch.stop().busy()}; sent up to {1e3 * late:.1f} ms late (p99)"
-            ends["ack"] += [_p50_p99(meter.ack_times), busy]
-            ends["turn_end"] += [_p50_p99(meter.turn_times), "as above"]
+            ends["ack"] += [p50_p99(meter.ack_times), busy]
+            ends["turn_end"] += [p50_p99(meter.turn_times), "as above"]
             disperse(talkers)
     return [
         Row(f"ms from send to {what}, p50 / p99, {scale.rate} turns/s", durable, plain, busy=busy)
@@ -202,5 +216,6 @@ async def latency(bench: Bench) -> list[Row]:
     ]
 
 
-def _p50_p99(seconds: Sequence[float]) -> str:
+def p50_p99(seconds: Sequence[float]) -> str:
+    """Milliseconds of both."""
     return f"{1e3 * percentile(seconds, 50):.2f} / {1e3 * percentile(seconds, 99):.2f}"

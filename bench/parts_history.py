@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from bench.loadgen import talk
 from bench.parts import Bench, crowd, disperse
-from bench.procs import Baton, Redis
+from bench.procs import Redis
+from bench.replicas import Baton
 from bench.report import Row, aim
 from bench.talkers import BatonTalker, Talker
 from bench.usage import Traffic, Watch, cost_of_asking, traffic

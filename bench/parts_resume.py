@@ -1,24 +1,33 @@
-"""What a run measures about a replica's death: how long until everyone is back elsewhere with all they missed.
+"""What a run measures about a replica's death: how long until everyone is back elsewhere with all they missed, and how
+those fare meanwhile who were there before.
 
 The replica is frozen before it is killed, so that every reader has missed something; what comes back is checked event
 by event, and a figure is given only if nothing was lost, repeated or reordered (I3, I7).
 """
 
 import asyncio
+import math
+import random
 import signal
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import orjson
 
-from bench.loadgen import gather_crowd, percentile, persist, talk
-from bench.parts import Bench, disperse
-from bench.procs import Baton, new_secret
-from bench.report import Row
+from bench.loadgen import Stream, gather_crowd, percentile, persist, settle, talk
+from bench.parts import Bench, crowd, disperse, p50_p99
+from bench.procs import Redis
+from bench.replicas import Baton, new_secret
+from bench.report import Row, aim
 from bench.talkers import HELLO, BatonTalker, LoadError, Meter, dial, greet, refuse
 from bench.usage import Watch
 from bench.wire import Socket, WireError
 
 _MISSED_TURNS = 3
+_EVENTS_A_TURN = 3  # message, message, turn_end
+_SURVIVORS = 100
+_SURVIVORS_RATE = 300  # messages a second, of all survivors together
 _REACH_SECONDS = 20.0
 _BACK_SECONDS = 45.0
 
@@ -91,36 +100,76 @@ class Reader:
         self.lost.set()
 
 
+@dataclass
+class Deaths:
+    """What came of one kill, or of several. Seconds, but `delivered`, `refused` (counts) and `busy`."""
+
+    took: list[float] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
+    meanwhile: list[float] = field(default_factory=list)
+    delivered: int = 0
+    refused: int = 0
+    busy: str = ""
+
+
 async def resume(bench: Bench) -> list[Row]:
     """Readers on one replica, writers of the same conversations on another; the first freezes, then is killed."""
-    count = bench.scale.resume
     secret = new_secret()
-    with bench.redis() as redis, bench.baton(redis, secret) as doomed, bench.baton(redis, secret) as other:
-        meter = Meter()
-        writers = [BatonTalker(meter) for _ in range(count)]
-        await gather_crowd(writers, other.port)
-        readers = [Reader(writer.welcome["token"]) for writer in writers]
-        await gather_crowd(readers, doomed.port)
-        await talk(writers, 1)
-        await _followed(readers)
+    deaths = Deaths()
+    with bench.redis() as redis, bench.baton(redis, secret) as other:
+        survivors = await crowd(BatonTalker, _SURVIVORS, other.port)
+        await talk(survivors, 1)
+        for _ in range(bench.scale.kills):
+            with bench.baton(redis, secret) as doomed:
+                await _death(bench, doomed, other, redis, survivors, deaths)
+        disperse(survivors)
+    count, kills = bench.scale.resume, bench.scale.kills
+    owed = kills * count * _MISSED_TURNS * _EVENTS_A_TURN
+    share = 100 * deaths.delivered / owed
+    return [
+        Row(f"s until {count} clients are back after `kill -9`, all / p50",
+            f"{max(deaths.took):.2f} / {percentile(deaths.took, 50):.2f}",
+            compared=f"the slowest of {kills} kills; {deaths.refused} refused for a while", busy=deaths.busy),
+        Row("missed events delivered, % of those owed, each once and in order", f"{math.floor(100 * share) / 100:g}",
+            compared=f"{deaths.delivered:,} of {owed:,}", aim=aim(share, 100, " %", at_least=True)),
+        Row(f"ms from send to ack of {_SURVIVORS} survivors meanwhile, p50 / p99, {_SURVIVORS_RATE} messages/s",
+            p50_p99(deaths.meanwhile), busy="as above",
+            compared=f"before: {p50_p99(deaths.quiet)}; of {len(deaths.meanwhile):,} and {len(deaths.quiet):,} acks"),
+    ]  # fmt: skip
+
+
+async def _death(bench: Bench, doomed: Baton, other: Baton, redis: Redis, survivors: Sequence[BatonTalker],
+                 deaths: Deaths) -> None:  # fmt: skip
+    """One kill, while the survivors go on as before."""
+    meter, acks = Meter(), survivors[0].meter.ack_times
+    writers = [BatonTalker(meter) for _ in range(bench.scale.resume)]
+    await gather_crowd(writers, other.port)
+    readers = [Reader(writer.welcome["token"]) for writer in writers]
+    await gather_crowd(readers, doomed.port)
+    await talk(writers, 1)
+    await _followed(readers)
+    acks.clear()
+    async with Stream(survivors, _SURVIVORS_RATE, random.Random(1)):
+        await asyncio.sleep(bench.scale.steady_seconds)
+        deaths.quiet += acks
         doomed.signal(signal.SIGSTOP)
         await talk(writers, _MISSED_TURNS)
         before = sum(reader.seq for reader in readers)
+        acks.clear()
         watch = Watch(other, redis)
         took, refused = await _come_back(readers, doomed, other)
-        busy = watch.stop().limit()
-        missed = sum(reader.seq for reader in readers) - before
-        disperse(writers)
-        for reader in readers:
-            reader.close()
-    return [
-        Row(
-            f"s until {count} clients are back after `kill -9`, all / p50",
-            f"{max(took):.2f} / {percentile(took, 50):.2f}",
-            compared=f"{missed:,} missed events, each once and in order; {refused} refused for a while",
-            busy=busy,
-        )
-    ]
+        if max(took) > max(deaths.took, default=0):
+            deaths.busy = watch.stop().limit()
+    await settle(survivors[0].meter)
+    if not (deaths.quiet and acks):
+        raise LoadError("no message of a survivor was acked")
+    deaths.meanwhile += acks
+    deaths.took += took
+    deaths.refused += refused
+    deaths.delivered += sum(reader.seq for reader in readers) - before
+    disperse(writers)
+    for reader in readers:
+        reader.close()
 
 
 async def _followed(readers: list[Reader]) -> None:

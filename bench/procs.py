@@ -4,9 +4,9 @@ CPU is the process CPU clock (`clock_getcpuclockid`: every thread, nanoseconds),
 may outlive the run: every process dies with this one (`PR_SET_PDEATHSIG`), or is killed with its children before.
 """
 
+import asyncio
 import ctypes
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -26,7 +26,9 @@ from app.store.embedded_dir import EmbeddedError
 ROOT = Path(__file__).resolve().parent.parent
 _CPUCLOCK_SCHED = 2  # linux/posix-timers.h: the clock id of a process is ~pid << 3 | this
 _PR_SET_PDEATHSIG = 1
-_START_SECONDS = 15.0
+START_SECONDS = 30.0
+_END_SECONDS = 20.0  # a drain's 10 s and what uvicorn takes after it
+LOOK_SECONDS = 0.01
 
 
 _Number = TypeVar("_Number", int, float)
@@ -105,8 +107,8 @@ class Process:
         self.pids = [self._popen.pid]
 
     def wait_ready(self, ready: Callable[[], bool]) -> None:
-        """Ask until `ready()`; raises ProcessError if the process dies or takes more than 20 s."""
-        deadline = time.monotonic() + _START_SECONDS
+        """Ask until `ready()`; raises ProcessError if the process dies or takes more than 30 s."""
+        deadline = time.monotonic() + START_SECONDS
         while not ready():
             if self._popen.poll() is not None or time.monotonic() > deadline:
                 state = f"ended with {self._popen.poll()}" if self._popen.poll() is not None else "isn't ready"
@@ -139,6 +141,16 @@ class Process:
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
+
+    async def leave(self) -> None:
+        """SIGTERM to the process itself, and wait for its end; raises ProcessError when it takes more than 20 s."""
+        deadline = time.monotonic() + _END_SECONDS
+        os.kill(self._popen.pid, signal.SIGTERM)
+        while self._popen.poll() is None:
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{self.name} doesn't end on SIGTERM: {self.last_words()}")
+            await asyncio.sleep(LOOK_SECONDS)
+        self.pids = []
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +189,7 @@ class Redis(Process):
             core,
             folder / "log",
         )  # fmt: skip
+        self.port = port
         self.url = f"redis://127.0.0.1:{port}/0"
         self.client = redis.Redis.from_url(self.url)
         self.wait_ready(self._answers)
@@ -196,33 +209,11 @@ class Echo(Process):
             self.port: int = listener.getsockname()[1]
             command = [sys.executable, "-m", "bench.echo", "--fd", str(listener.fileno())]
             super().__init__("the echo", command, core, folder / "echo.log", fds=(listener.fileno(),))
-        self.wait_ready(lambda: _get(self.port, "/") == 404)
+        self.wait_ready(lambda: get(self.port, "/") == 404)
 
 
-class Baton(Process):
-    """`serve` with one replica, the echo agent without a delay and no rate limit, on a core."""
-
-    def __init__(self, command: list[str], core: int, folder: Path, redis_url: str, secret: str) -> None:
-        self.port = free_port()
-        env = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
-        env |= {
-            "BATON_SECRET": secret,
-            "BATON_AGENT": "echo",
-            "BATON_ECHO_DELAY_MS": "0",
-            "BATON_RATE_LIMIT": "0",
-            "BATON_DATA_DIR": str(folder),
-        }
-        arguments = ["--port", str(self.port), "--redis", redis_url]
-        super().__init__("Baton", [*command, *arguments], core, folder / f"baton-{self.port}.log", env)
-        self.wait_ready(lambda: _get(self.port, "/readyz") == 200)
-
-
-def new_secret() -> str:
-    """A signing secret for the replicas of one measurement."""
-    return secrets.token_hex(32)
-
-
-def _get(port: int, path: str) -> int | None:
+def get(port: int, path: str) -> int | None:
+    """The status of an answer on loopback; None if there is none."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
             return int(answer.status)

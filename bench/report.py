@@ -32,9 +32,10 @@ class Row:
     busy: str = "–"
 
 
-def aim(value: float, limit: float, unit: str = "") -> str:
-    """`≤ limit` and whether `value`, unrounded, keeps it."""
-    return f"≤ {limit:g}{unit}: {'met' if value <= limit else '**missed**'}"
+def aim(value: float, limit: float, unit: str = "", *, at_least: bool = False) -> str:
+    """`≤ limit`, or `≥ limit`, and whether `value`, unrounded, keeps it."""
+    kept = value >= limit if at_least else value <= limit
+    return f"{'≥' if at_least else '≤'} {limit:g}{unit}: {'met' if kept else '**missed**'}"
 
 
 def table(rows: Sequence[Row]) -> str:

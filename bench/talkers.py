@@ -71,7 +71,7 @@ class EchoTalker:
     def __init__(self, meter: Meter) -> None:
         self.meter = meter
         self.left = 0
-        self._payload = _message(b"0" * 21)
+        self._payload = message(b"0" * 21)
         self._sent_at: deque[float] = deque()
 
     async def open(self, port: int) -> None:
@@ -116,10 +116,11 @@ class BatonTalker:
     """Talks `baton.v1` in a conversation of its own. Acks and ends come in the order of the messages (I3), so it need
     keep only the times at which they were sent."""
 
-    __slots__ = ("_ack_due", "_count", "_end_due", "_name", "_welcomed", "_wire", "left", "meter", "welcome")
+    __slots__ = ("_ack_due", "_count", "_end_due", "_name", "_text", "_welcomed", "_wire", "left", "meter", "welcome")
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, text: str = TEXT) -> None:
         self.meter = meter
+        self._text = text
         self.left = 0
         self.welcome: dict[str, Any] = {}
         self._name = os.urandom(6).hex().encode()
@@ -142,7 +143,7 @@ class BatonTalker:
         now = time.perf_counter()
         self._ack_due.append(now)
         self._end_due.append(now)
-        self._wire.send(_message(b"%b-%08d" % (self._name, self._count)))
+        self._wire.send(message(b"%b-%08d" % (self._name, self._count), self._text))
 
     def close(self) -> None:
         """Leave without a word."""
@@ -199,5 +200,6 @@ async def dial(port: int, on_text: Callable[[bytes], None], on_lost: Callable[[W
     return wire
 
 
-def _message(name: bytes) -> bytes:
-    return b'{"type":"send","id":"%b","text":"%b"}' % (name, TEXT.encode())
+def message(name: bytes, text: str = TEXT) -> bytes:
+    """A `send` frame; neither part may need escaping."""
+    return b'{"type":"send","id":"%b","text":"%b"}' % (name, text.encode())

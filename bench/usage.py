@@ -71,10 +71,28 @@ class Watch:
         )
 
 
-def _machine_cpu() -> float:
-    """CPU seconds that all cores have spent on anything but idling and waiting for the disk."""
-    with Path("/proc/stat").open() as stat:
-        user, nice, system, _idle, _iowait, irq, softirq = (int(ticks) for ticks in stat.readline().split()[1:8])
+class CoreWatch:
+    """Like Watch, where servers come and go: of their core it counts everything that runs there."""
+
+    def __init__(self, core: int, redis: Redis) -> None:
+        self._core = core
+        self._redis = redis
+        self._start = self._read()
+
+    def busy(self) -> str:
+        """Use of a core by each since the start."""
+        passed, *spent = (now - then for now, then in zip(self._read(), self._start, strict=True))
+        names = ("the servers' core", "Redis", "load")
+        return ", ".join(f"{name} {100 * cpu / passed:.0f} %" for name, cpu in zip(names, spent, strict=True))
+
+    def _read(self) -> tuple[float, float, float, float]:
+        return time.perf_counter(), _machine_cpu(f"cpu{self._core}"), self._redis.cpu(), time.process_time()
+
+
+def _machine_cpu(name: str = "cpu") -> float:
+    """CPU seconds that all cores, or one, have spent on anything but idling and waiting for the disk."""
+    lines = (line.split() for line in Path("/proc/stat").read_text().splitlines())
+    user, nice, system, _idle, _iowait, irq, softirq = next(map(int, line[1:8]) for line in lines if line[0] == name)
     return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 

@@ -97,7 +97,7 @@ class Replica:
             await self.hub._repairs._check_top(room)
 
     async def _meanwhile(self, call: Coroutine[Any, Any, None], when: int | None) -> None:
-        """What is published while a call waits for the store gets through at random; `when`: the tick of a new event."""
+        """What is published while a call waits for the store gets through at random. `when`: tick of a new event."""
         task, wire = asyncio.ensure_future(call), self.world.wire
         for tick in itertools.count():
             if task.done():

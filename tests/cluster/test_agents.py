@@ -19,7 +19,7 @@ async def misbehave(replica: ReplicaProcess, client: Client, what: str) -> list[
     await client.open()
     text = f"{what} {MARK}"
     turn = (await client.wait_ack(await client.send(text)))["seq"]
-    end = await client.wait_turn_end(turn, timeout=10)
+    end = await client.wait_turn_end(turn, timeout=30)
     assert end["status"] == "failed"
     answers = client.answers(turn)
     assert "sorry" in answers[-1]

@@ -68,6 +68,13 @@ def _not_json(head: Head) -> Change:
     return Change(changed)
 
 
+async def _hang(*, ignoring: bool) -> None:
+    """For ever, also when it is cancelled."""
+    while True:
+        with contextlib.suppress(*[asyncio.CancelledError] * ignoring):
+            await asyncio.Event().wait()
+
+
 async def _bad(turn: Turn) -> AsyncIterator[Piece]:
     """Does what the first word of the text says, and quotes the customer in every exception."""
     whatever: Any = None
@@ -98,14 +105,9 @@ async def _bad(turn: Turn) -> AsyncIterator[Piece]:
             yield "kept something odd"
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        case "hang":
+        case "hang" | "stubborn" as how:
             yield "A beginning"
-            await asyncio.Event().wait()
-        case "stubborn":
-            yield "A beginning"
-            while True:
-                with contextlib.suppress(asyncio.CancelledError):
-                    await asyncio.Event().wait()
+            await _hang(ignoring=how == "stubborn")
         case "exit":
             sys.exit(f"can't answer: {turn.text}")
         case "cancel":

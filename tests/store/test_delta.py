@@ -62,11 +62,38 @@ async def test_chunks_below_the_last_stored_are_refused(chat: Chat) -> None:
     assert chat.partial() == b"one"
 
 
-async def test_the_first_chunk_replaces_what_was_written(chat: Chat) -> None:
+async def test_the_first_chunk_of_another_attempt_replaces_what_was_written(
+    chat: Chat, other_store: RedisStore
+) -> None:
     lease = await chat.start()
     await chat.store.delta(lease, 0, 0, 8, "an answer that is restarted")
-    await chat.store.delta(lease, 0, 0, 2, "anew")
+    chat.expire_lease()
+    claimed = await other_store.claim(chat.sid, new_mark())
+    assert claimed is not None
+    await other_store.delta(claimed.lease, 0, 0, 2, "anew")
     assert (chat.partial(), chat.field("last")) == (b"anew", "2")
+
+
+async def test_a_whole_text_that_is_further_replaces_what_is_stored(chat: Chat) -> None:
+    """What a holder sends when Redis turns out to have lost a part of it."""
+    lease = await chat.start()
+    await chat.store.delta(lease, 0, 0, 2, "abc")
+    await chat.store.delta(lease, 0, 0, 5, "abcdef")
+    assert (chat.partial(), chat.field("last")) == (b"abcdef", "5")
+
+
+async def test_a_first_chunk_that_comes_late_takes_nothing_back(
+    chat: Chat, redis_server: RedisServer, ear: Ear
+) -> None:
+    """A request can reach Redis after its writer was told that it failed, and has asked again."""
+    lease = await chat.start()
+    await chat.store.delta(lease, 0, 0, 1, "ab")
+    await chat.store.delta(lease, 0, 2, 2, "c")
+    ear.heard()
+    before = whole(redis_server)
+    assert await chat.store.delta(lease, 0, 0, 1, "ab") is None
+    assert whole(redis_server) == before
+    assert ear.heard() == []
 
 
 async def test_another_fence_turn_or_part_is_refused(chat: Chat, redis_server: RedisServer) -> None:

@@ -8,6 +8,8 @@ local h = read('fence', 'turn', 'part', 'last', 'attempt', 'wrote', 'expires_at'
 if h.fence ~= fence or h.turn ~= turn or h.part ~= part then return { 'fenced' } end
 local stored = tonumber(h.last)
 if stored == tonumber(last) and tonumber(first) > 0 then return { 'ok' } end
+-- Late, or asked again: it must not take back what has been shown since.
+if first == '0' and h.wrote == h.attempt and stored >= tonumber(last) then return { 'ok' } end
 if first == '0' then
   redis.call('SET', PARTIAL, text, 'PXAT', h.expires_at)
   h.wrote = h.attempt

@@ -104,6 +104,16 @@ class ReplicaProcess:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended; None while it runs, or before."""
+        return None if self._process is None else self._process.poll()
+
+    @property
+    def log_path(self) -> Path:
+        """Where `logs` are."""
+        return self._output
+
     def kill9(self) -> None:
         """End it at once, as a crash would."""
         if self._process is not None and self._process.poll() is None:

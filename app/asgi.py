@@ -7,7 +7,9 @@ import gc
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, Final
 
@@ -20,11 +22,14 @@ from app.core.limits import MAX_FRAME
 from app.edge.first_words import PatientHttp
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
+from app.engine.answering import where
+from app.leaving import threads_left
 from app.listening import allow_open_files
 from app.settings import Settings
 from app.wiring import Replica, open_replica
 
 LAST_TASKS: Final = 1.0  # seconds for what still runs at the very end
+LAST_THREADS: Final = 1.0
 PING_SECONDS: Final = 20.0  # WebSocket pings: finds clients that are gone without a close
 
 
@@ -114,6 +119,23 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
         return replica.failed.is_set()
 
 
+async def _run(settings: Settings, sockets: list[socket.socket]) -> bool:
+    """Serve in a loop that neither waits for an agent's threads at its end nor logs what its tasks raise."""
+    loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(thread_name_prefix="agent")
+    loop.set_exception_handler(_note_failure)
+    loop.set_default_executor(threads)
+    try:
+        return await _serve(settings, sockets)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _note_failure(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task that nobody asked after, an agent's most likely: asyncio would log the text of its exception (I10)."""
+    error = context.get("exception")
+    structlog.get_logger().error("task_failed", error=None if error is None else where(error))
+
+
 async def _end_tasks() -> bool:
     """Cancel what is left; False if something ignores that: an agent can, and it must not keep the process."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
@@ -139,8 +161,9 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
 
     Raises:
         SettingsError: see ``open_replica``.
-        SystemExit: a part of the replica failed; it must be started again.
+        SystemExit: a part of the replica failed, or an agent ended it; it must be started again.
     """
+    known = set(threading.enumerate())
     # The default thresholds spend a third of the time looking for cycles among objects that live for hours.
     gc.collect()
     gc.freeze()
@@ -149,10 +172,16 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
     try:
         runner = asyncio.Runner(loop_factory=_loop_factory())
         try:
-            failed = runner.run(_serve(settings, sockets))
+            failed = runner.run(_run(settings, sockets))
+        except SystemExit as ended:
+            if not ended.code:  # a signal at the start
+                raise
+            # A task that an agent has made: asyncio ends its loop for it.
+            structlog.get_logger().critical("replica_exited", code=str(ended.code)[:20])
+            failed = True
         finally:
-            if runner.run(_end_tasks()):
-                runner.close()  # it would wait for every task, for ever
+            if runner.run(_end_tasks()) and not threads_left(known, LAST_THREADS):
+                runner.close()  # it would wait for every task and thread, for ever
         if failed:
             raise SystemExit(1)  # the log says which part; whoever supervises starts it again
     finally:

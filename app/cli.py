@@ -9,6 +9,7 @@ import dataclasses
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from types import FrameType
 from structlog.typing import FilteringBoundLogger
 
 from app import __version__
+from app.leaving import end
 from app.listening import ListenError, listen, url_of
 from app.observe import logs
 from app.settings import Settings, SettingsError
@@ -32,15 +34,19 @@ class StartError(RuntimeError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command (`argv`, by default the process's own); return the exit code."""
     args = _parser().parse_args(argv)
+    known = set(threading.enumerate())
     try:
         if args.command == "chat":
             from app import chat  # only here: the client needs nothing of the server, and the other way round
 
             return chat.main(args.url, session_file=args.session_file, new=args.new)
         if args.command == "replica":
-            return _replica()
+            return end(_replica(), known)
         overrides = {"host": args.host, "port": args.port, "replicas": args.replicas, "redis_url": args.redis}
-        return _serve(Settings.load(os.environ, {**overrides, "data_dir": args.data_dir, "demo": args.demo}))
+        settings = Settings.load(os.environ, {**overrides, "data_dir": args.data_dir, "demo": args.demo})
+        return end(_serve(settings), known)
+    except SystemExit as ended:
+        return end(ended.code if isinstance(ended.code, int) else 1, known)
     except SettingsError as error:
         return _complain(str(error), 2)
     except (ListenError, StartError) as error:

@@ -137,7 +137,8 @@ class Supervisor:
         for replica in self._replicas:
             code = replica.process.poll() if replica.process is not None else None
             if code is not None:
-                fatal = fatal or (code == FATAL_EXIT and replica.starts == 1)
+                young = replica.starts == 1 and time.monotonic() - replica.started < STEADY_SECONDS
+                fatal = fatal or (code == FATAL_EXIT and young)
                 self._log.warning("replica_ended", number=replica.number, code=code, restart_in=replica.backoff)
                 self._postpone(replica)
         return fatal

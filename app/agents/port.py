@@ -5,7 +5,7 @@ An agent must never keep anything between turns but in ``Head.fields.agent_state
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -68,13 +68,26 @@ class NextMessage:
     """Store what was written as a message of its own and go on in the same turn."""
 
 
+_OF_THE_LOG: Final = frozenset(
+    {"action", "event", "level", "replica", "result", "session", "timestamp", "turn", "exc_info", "stack_info"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """A line for the audit log, written once the message is stored. Must never hold a secret (I10)."""
+    """A line for the audit log, written once the message is stored. Must never hold a secret (I10).
+
+    Raises ``ValueError`` if a detail has a name that the log needs for itself.
+    """
 
     action: str
     result: str
     details: dict[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.details:
+            if not name.isidentifier() or name in _OF_THE_LOG:
+                raise ValueError(f"an audit line can't have a detail {name!r}")
 
 
 Piece = str | Change | Category | NextMessage | Audit

@@ -2,9 +2,12 @@
 
 import importlib
 from collections.abc import Callable
+from typing import Final
 
 from app.agents.echo import EchoAgent
 from app.agents.port import Agent
+
+MAX_NAME: Final = 200
 
 
 class UnknownAgentError(ValueError):
@@ -22,6 +25,10 @@ def make_agent(name: str, echo_delay_ms: int) -> Agent:
     agent = _load(name)()
     if not callable(getattr(agent, "answer", None)) or not hasattr(agent, "continues") or not hasattr(agent, "name"):
         raise UnknownAgentError(f"BATON_AGENT: {name} made something that is not an agent (app/agents/port.py)")
+    if agent.name is not None and not (
+        isinstance(agent.name, str) and 0 < len(agent.name) <= MAX_NAME and agent.name.isprintable()
+    ):
+        raise UnknownAgentError(f"BATON_AGENT: the name of an agent is 1 to {MAX_NAME} printable characters, or None")
     return agent
 
 

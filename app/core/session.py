@@ -191,6 +191,11 @@ def head_document(head: Head) -> dict[str, Any]:
     return {**head.document, **known}
 
 
+def readable(head: Head) -> Head:
+    """The head as it will be read again, a copy. Raises ``DocumentError`` for one that couldn't be."""
+    return decode_head(encode_head(head))
+
+
 def encode_head(head: Head) -> bytes:
     """A head as JSON. Raises ``DocumentError`` over ``MAX_HEAD`` bytes, or if it nests too deep to be written."""
     try:

@@ -58,7 +58,7 @@ class Drain:
             for run in list(turns.running.values()):
                 turns.give_up(run)
             try:
-                await turns.give_back()
+                await turns.owed.give_back()
             except StoreUnavailableError:
                 structlog.get_logger().warning("not_released", turns=len(turns.owed))
                 return  # their leases run out

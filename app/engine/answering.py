@@ -4,17 +4,35 @@ Must never let an agent's error, or the text of one, out of the turn (I10), nor 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from app.agents.port import Agent, Audit, Category, Change, NextMessage, Piece, Secret, Turn
-from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
-from app.core.session import CATEGORIES, encode_head
+from app.core.errors import (
+    FencedError,
+    SessionGoneError,
+    StaleError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    UnreadableError,
+)
+from app.core.session import CATEGORIES, readable
 from app.core.turn import Allowance, AnswerTooLongError
+from app.engine.calls import Lease
 from app.engine.draft import Draft
 from app.engine.run import Run
+
+
+class _Stopped(Exception):
+    """The engine's own error while the agent's answer was taken in: ``why`` ends the run, it is none of the agent's."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,38 +48,55 @@ class Answering:
     async def ask(self, run: Run, draft: Draft) -> None:
         """Have the draft written. Afterwards it can be committed: a failure of the agent's is noted in it.
 
-        Raises ``FencedError``, ``StaleError``, ``SessionGoneError``, ``StoreUnavailableError``: nothing is to be
-        committed. Raises ``CancelledError`` if the run was stopped.
+        Raises what ``next_message`` raises, and ``StoreUnavailableError`` also if that is what the agent ran into;
+        ``FencedError`` or ``CancelledError`` if the run was stopped: nothing is to be committed.
         """
-        lease, allowance = run.lease, Allowance()
+        cancels = _cancels(run)
         try:
-            run.agent_works(self.clock())
-            async for piece in self.agent.answer(self._turn(run, draft)):
-                if run.lost:
-                    break
-                await self._take(run, draft, allowance, piece)
-        except (FencedError, SessionGoneError, StaleError, StoreUnavailableError):
-            raise
+            failed = await self._listen(run, draft)
         except asyncio.CancelledError:
-            if run.lost or (run.overdue_since is None and _cancelled(run)):
+            if run.lost:
                 raise
-            draft.fail("error")  # the agent's own, or that of the turn whose time is up
-        except AnswerTooLongError:
-            if not run.lost:
-                draft.fail("too_long")
-        except (Exception, SystemExit, GeneratorExit) as error:  # noqa: BLE001 - any error of its own ends the turn
-            # Only where and what kind: an exception's text may quote the customer (I10).
-            structlog.get_logger().error("agent_failed", session=lease.sid, turn=lease.turn, error=_where(error))
-            if not run.lost:  # else the draft is somebody else's by now
-                draft.fail("error")
+            failed = "error"  # the agent's own, or that of the turn whose time is up
         finally:
             run.agent_rests(self.clock())
+        await _settle(run, cancels)
         if run.lost:
-            raise FencedError(lease.sid)
-        if run.overdue_since is not None and run.task is not None:
-            run.task.uncancel()
-            if draft.status == "failed":
-                draft.reason = "timeout"  # whatever it made of the interruption
+            raise FencedError(run.lease.sid)
+        if failed is not None:
+            draft.fail("timeout" if run.overdue_since is not None else failed)  # whatever it made of the interruption
+
+    async def _listen(self, run: Run, draft: Draft) -> str | None:
+        """Take in what the agent yields; why it failed, if it did."""
+        lease = run.lease
+        try:
+            run.agent_works(self.clock())
+            pieces, allowance = self.agent.answer(self._turn(run, draft)), Allowance()
+            try:
+                async for piece in pieces:
+                    if run.lost:
+                        break
+                    await self._take(run, draft, allowance, piece)
+            finally:
+                # Here and now: what an agent does to clean up is its own, and takes of its time.
+                await _close(pieces)
+        except _Stopped as stopped:
+            raise stopped.why from None
+        except AnswerTooLongError:
+            return "too_long"
+        except (UnreadableError, StoreRefusedError) as error:
+            return self._failed(lease, error)
+        except StoreUnavailableError:
+            raise
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - any error of its own ends the turn, SystemExit and others, too
+            return self._failed(lease, error)
+        return None
+
+    def _failed(self, lease: Lease, error: BaseException) -> str:
+        structlog.get_logger().error("agent_failed", session=lease.sid, turn=lease.turn, error=where(error))
+        return "error"
 
     def _turn(self, run: Run, draft: Draft) -> Turn:
         lease = run.lease
@@ -77,9 +112,9 @@ class Answering:
             case str():
                 draft.writer.push(piece)
             case Change():
-                encode_head(piece.head)  # what can't be stored is the agent's error, here and now
-                draft.head = piece.head
-                if piece.head.fields.asking:
+                # What can't be stored or read again is the agent's error, here and now; and it can't change it later.
+                draft.head = readable(piece.head)
+                if draft.head.fields.asking:
                     draft.writer.hold()
             case Audit():
                 draft.audits.append(piece)
@@ -87,17 +122,37 @@ class Answering:
                 draft.category = piece.name
             case NextMessage():
                 run.agent_rests(self.clock())
-                await self.next_message(run, draft)
+                try:
+                    await self.next_message(run, draft)
+                except (FencedError, SessionGoneError, StaleError, StoreUnavailableError) as error:
+                    raise _Stopped(error) from None
                 run.agent_works(self.clock())
             case _:
                 raise TypeError(f"an agent yielded {type(piece).__name__}")
 
 
-def _cancelled(run: Run) -> bool:
-    return run.task is not None and run.task.cancelling() > 0
+async def _close(pieces: Any) -> None:
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()
 
 
-def _where(error: BaseException) -> str:
+def _cancels(run: Run) -> int:
+    return 0 if run.task is None else run.task.cancelling()
+
+
+async def _settle(run: Run, before: int) -> None:
+    """Forget cancellations that were for the agent, or its own: the turn goes on to its end."""
+    if run.task is None or run.task.cancelling() <= before:
+        return
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)  # one that hasn't been delivered yet; before Python 3.13 `uncancel` leaves it
+    while run.task.cancelling() > before:
+        run.task.uncancel()
+
+
+def where(error: BaseException) -> str:
+    """What kind of error, and where: an exception's text may quote the customer (I10)."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

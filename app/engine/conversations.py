@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from app.agents.port import Secret
-from app.core.errors import ErrorCode, SessionGoneError, StaleError
+from app.core.errors import ErrorCode, SessionGoneError, StaleError, StoreUnavailableError
 from app.core.messages import REDACTED, Event, encode, rfc3339, state_body, user_body
 from app.core.session import Head, new_head
 from app.engine.calls import Accepted, Act, Acted, AskingChanged, Lease, Message, Refusal, Refused, TooFast, Versioned
@@ -208,6 +208,10 @@ class Conversations:
             return
         if running is not None:
             self.turns.drop(running)
-        now = now or await self.store.load(sid)
+        try:
+            now = now or await self.store.load(sid)
+        except StoreUnavailableError:
+            self.turns.owed.add(lease)  # others carry on, and it is no crash
+            raise
         if now is not None:
             self.turns.start(lease, now)

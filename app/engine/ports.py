@@ -38,7 +38,9 @@ class SessionStore(Protocol):
         ...
 
     async def save(self, sid: str, expected: Versioned) -> Versioned:
-        """Compare-and-set of a head on the revision it was read at. Raises ``StaleError``, ``SessionGoneError``."""
+        """Compare-and-set of a head on the revision it was read at.
+
+        Raises ``StaleError``, ``SessionGoneError``, ``DocumentError`` for a head that couldn't be read again."""
         ...
 
     async def delete(self, sid: str) -> bool:

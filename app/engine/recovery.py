@@ -59,8 +59,8 @@ class Recovery:
                 self._log.warning("lease_not_renewed", session=lease.sid, turn=lease.turn)
                 self._turns.give_up(run)
             return
-        if run.lease is not lease:
-            return
+        if run.lease is not lease or self._turns.running.get(lease.sid) is not run:
+            return  # its turn has ended meanwhile
         if kept:
             run.deadline = max(run.deadline, now + self._lease)
         else:
@@ -68,10 +68,16 @@ class Recovery:
 
     async def give_back(self) -> None:
         """Release the leases of what stopped by itself as soon as the store is there again, until cancelled."""
+        pause = RETRY
         while True:
-            await asyncio.sleep(RETRY * random.uniform(0.5, 2))  # noqa: S311 - jitter
-            with contextlib.suppress(StoreUnavailableError):
-                await self._turns.give_back()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+            try:
+                await self._turns.owed.give_back()
+                pause = RETRY
+            except StoreRefusedError:
+                pause = min(pause * 2, LONGEST_LOOK)  # it is there, and takes nothing
+            except StoreUnavailableError:
+                pause = RETRY
 
     async def reap(self) -> None:
         """Claim expired turns at random intervals, and when some were released, until cancelled."""
@@ -99,29 +105,40 @@ class Recovery:
         expired = [sid for sid in await self._store.expired(far) if sid not in self._turns.owed]
         random.shuffle(expired)
         for start in range(0, len(expired), CLAIMS_AT_ONCE):
+            if self._leaving():
+                return
             claimed = sum(run.lease.attempt > 1 for run in self._turns.running.values())
             now = expired[start : start + min(CLAIMS_AT_ONCE, max(0, MOST_CLAIMED - claimed))]
-            await asyncio.gather(*(self._claim(sid) for sid in now))
+            refused = [one for one in await asyncio.gather(*(self._claim(sid) for sid in now)) if one is not None]
+            if refused:
+                sid, error = refused[0]
+                self._log.warning("turns_not_claimed", turns=len(refused), session=sid, why=str(error))
+            if any(isinstance(error, StoreRefusedError) for _, error in refused):
+                return  # out of memory, most likely: the next sweep begins with others
 
-    async def _claim(self, sid: str) -> None:
+    async def _claim(self, sid: str) -> tuple[str, StoreUnavailableError] | None:
+        """Take a turn over and run it; an error that asking again won't mend."""
         mark, asked_at = self._turns.new_mark(), self._turns.clock()
         while True:
             try:
                 claimed = await self._store.claim(sid, mark)
                 break
             except NewerSchemaError:
-                return  # a newer replica will
+                return None  # a newer replica will
             except (UnreadableError, StoreRefusedError) as error:
-                self._log.warning("turn_unreadable", session=sid, why=str(error))
-                return
+                return sid, error
             except StoreUnavailableError:
                 # The reply may be lost, and the turn ours: ask again, or it would wait for its lease and count a crash.
-                if self._turns.clock() - asked_at > self._lease / 2:
-                    return
+                if self._leaving() or self._turns.clock() - asked_at > self._lease / 2:
+                    return None
                 await asyncio.sleep(RETRY)
         if claimed is None:
-            return
+            return None
         lease = replace(claimed.lease, asked_at=min(asked_at, claimed.lease.asked_at))
+        if self._leaving():
+            self._turns.owed.add(lease)  # the drain gives it back
+            return None
         self._turns.metrics.takeovers.inc()
         self._log.info("turn_taken_over", session=sid, turn=lease.turn, attempt=lease.attempt, crashes=lease.crashes)
         self._turns.start(lease, claimed.now)
+        return None

@@ -14,15 +14,16 @@ import structlog
 from msgspec.structs import replace
 from structlog.typing import FilteringBoundLogger
 
-from app.agents.port import Agent, Secret
+from app.agents.port import Agent, Audit, Secret
 from app.core import limits
-from app.core.errors import FencedError, SessionGoneError, StaleError, StoreUnavailableError
+from app.core.errors import BatonError, FencedError, SessionGoneError, StaleError, StoreUnavailableError
 from app.core.messages import assistant_body
 from app.core.turn import Answer, AnswerTooLongError
-from app.engine.answering import Answering
+from app.engine.answering import Answering, where
 from app.engine.calls import Commit, Committed, Lease, Versioned
 from app.engine.draft import Draft
 from app.engine.heads import Heads
+from app.engine.owed import Owed
 from app.engine.ports import Store
 from app.engine.run import Run
 from app.engine.writer import AnswerWriter, Ticker
@@ -32,7 +33,6 @@ APOLOGY: Final = "I'm sorry, something went wrong with this answer. Please try a
 MOST_CRASHES: Final = 3
 COMMIT_RETRY: Final = 0.1
 STUCK_AFTER: Final = 5.0  # seconds that an agent whose time is up has to stop
-OWED_FOR: Final = 300.0  # seconds; a lease that can't be given back by then is left to the reapers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,7 @@ class TurnSettings:
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The turns of one replica. ``clock`` is monotonic seconds, ``wall_ms`` Unix milliseconds.
-
-    ``owed`` are the leases of runs that stopped by themselves, by session, and when: to be given back.
-    """
+    """The turns of one replica. ``clock`` is monotonic seconds, ``wall_ms`` Unix milliseconds."""
 
     store: Store
     agent: Agent
@@ -61,12 +58,13 @@ class Turns:
     new_id: Callable[[], str]
     unseal: Callable[[bytes, str], Secret | None]
     running: dict[str, Run] = field(default_factory=dict)
-    owed: dict[str, tuple[Lease, float]] = field(default_factory=dict)
     stuck: set[asyncio.Task[None]] = field(default_factory=set)
     ticker: Ticker = field(default_factory=Ticker)
+    owed: Owed = field(init=False)
     _answering: Answering = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "owed", Owed(self.store, self.clock, self.new_mark))
         asking = Answering(self.agent, self.unseal, self.clock, self.wall_ms, self._next_message)
         object.__setattr__(self, "_answering", asking)
 
@@ -74,10 +72,11 @@ class Turns:
         """Run the turn of a lease that was just granted; one that this replica ran before it is stopped."""
         before = self.running.get(lease.sid)
         if before is not None:
-            if _number(before.lease.fence) > _number(lease.fence):
+            # Both, because fences begin anew with a conversation that was erased or that Redis has lost.
+            if _number(before.lease.fence) > _number(lease.fence) and before.lease.asked_at > lease.asked_at:
                 return  # this lease has been replaced while its head was loaded
             self.drop(before)
-        self.owed.pop(lease.sid, None)
+        self.owed.forget(lease.sid)
         self._begin(Run(lease, now, lease.asked_at + self.settings.lease))
 
     def _begin(self, run: Run) -> None:
@@ -96,32 +95,9 @@ class Turns:
         self.drop(run)
 
     def give_up(self, run: Run) -> None:
-        """Stop a run whose lease is still ours; ``give_back`` then tells the store, which makes it no crash."""
+        """Stop a run whose lease is still ours, to be given back."""
         self.drop(run)
-        self._owe(run)
-
-    def _owe(self, run: Run) -> None:
-        self.owed[run.lease.sid] = run.lease, self.clock()
-
-    async def give_back(self) -> None:
-        """Release what is owed, in one write, so that others carry on at once. Raises ``StoreUnavailableError``."""
-        if not self.owed:
-            return
-        owed = list(self.owed.values())
-        done = await asyncio.gather(*(self._release(*one) for one in owed), return_exceptions=True)
-        await self.store.wake()
-        for error in done:
-            if error is not None:
-                raise error
-
-    async def _release(self, lease: Lease, since: float) -> None:
-        try:
-            await self.store.release(lease, self.new_mark())
-        except StoreUnavailableError:
-            if self.clock() - since < OWED_FOR:
-                raise
-        if self.owed.get(lease.sid, (None, 0.0))[0] is lease:
-            del self.owed[lease.sid]
+        self.owed.add(run.lease)
 
     def stop_overdue(self) -> None:
         """End the agents that have had their time: looked at now and then, a timer a turn would cost more."""
@@ -154,13 +130,20 @@ class Turns:
         try:
             while (following := await self._turn(run)) is not None:
                 run.follow(following, following.asked_at + self.settings.lease)
-        except (FencedError, SessionGoneError, StaleError) as error:
+        except (FencedError, SessionGoneError) as error:
             if not run.lost:
                 self.metrics.fenced.inc()
             self._log(run).warning("turn_lost", why=type(error).__name__)
-        except StoreUnavailableError:
-            self._log(run).warning("turn_dropped", why="no store until the lease ran out")
-            self._owe(run)
+        except StaleError:
+            self._log(run).warning("turn_lost", why="its head was changed")
+            self.owed.add(run.lease)  # if the lease is still ours, which the store knows
+        except StoreUnavailableError as error:
+            refused = self.clock() < run.deadline
+            self._log(run).warning("turn_dropped", why=type(error).__name__, refused=refused)
+            if not refused:
+                self.owed.add(run.lease)  # else all would be the same again at once: it runs out, which counts
+        except Exception as error:  # noqa: BLE001 - unforeseen; it counts as a crash of the turn's, and its text is nobody's
+            self._log(run).error("turn_broken", error=where(error))
         finally:
             if self.running.get(run.lease.sid) is run:
                 del self.running[run.lease.sid]
@@ -184,6 +167,7 @@ class Turns:
         finally:
             if run.draft is draft:
                 draft.writer.close()
+        self._audit(run, draft.audits)
         done = draft.status == "completed"
         (self.metrics.completed if done else self.metrics.turns.labels(draft.status)).inc()
         self.metrics.turn_seconds.observe(self.clock() - started)
@@ -195,7 +179,15 @@ class Turns:
         return Answer(lease.part, lease.last, lease.text) if continues else Answer(lease.part)
 
     def _writer(self, run: Run, answer: Answer) -> AnswerWriter:
-        return AnswerWriter(self.store, self.ticker, run.lease, answer, lambda: self.refused(run))
+        return AnswerWriter(self.store, self.ticker, run.lease, answer, lambda error: self._broken(run, error))
+
+    def _broken(self, run: Run, error: BatonError) -> None:
+        """A piece of the answer can't be written: the lease is lost, or the store refuses it for good."""
+        if isinstance(error, StoreUnavailableError):
+            self._log(run).warning("turn_dropped", why=str(error), refused=True)
+            self.drop(run)
+        else:
+            self.refused(run)
 
     async def _next_message(self, run: Run, draft: Draft) -> None:
         if not draft.writer.answer.text.strip():
@@ -206,7 +198,9 @@ class Turns:
         await draft.writer.finish()
         draft.close_message(self.new_id(), self.agent.name)
         await self._commit(run, draft, final=False)
+        audits = draft.audits
         draft.next_message(self._writer(run, Answer(part)))
+        self._audit(run, audits)
 
     async def _commit(self, run: Run, draft: Draft, *, final: bool) -> Committed:
         """Store it, again and again while the lease lasts."""
@@ -228,9 +222,12 @@ class Turns:
             committed = replace(committed, next=replace(committed.next, asked_at=asked_at))
         run.now = Versioned(committed.rev, draft.head or run.now.head)
         self.heads.put(run.lease.sid, run.now)
-        for audit in draft.audits:
-            self._log(run).info("audit", action=audit.action, result=audit.result, **audit.details)
         return committed
+
+    def _audit(self, run: Run, audits: list[Audit]) -> None:
+        """What happened is stored now, and only now did it happen."""
+        for audit in audits:
+            self._log(run).info("audit", action=audit.action, result=audit.result, **audit.details)
 
 
 def _number(fence: str) -> int:

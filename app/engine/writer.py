@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.core.errors import FencedError, SessionGoneError, StoreUnavailableError
+from app.core.errors import BatonError, FencedError, SessionGoneError, StoreRefusedError, StoreUnavailableError
 from app.core.turn import Answer, Chunks
 from app.engine.calls import Lease
 from app.engine.ports import Store
 
 INTERVAL: Final = 0.04  # seconds; an answer that is ready sooner costs no delta
 RETRY_AFTER: Final = 0.2
+MOST_REFUSALS: Final = 50  # of one delta, one after the other: some seconds
 
 
 @dataclass(slots=True)
@@ -40,11 +41,13 @@ class Ticker:
 
 
 class AnswerWriter:
-    """Writes one part. ``lost`` is called when the lease turns out to be lost."""
+    """Writes one part. ``lost`` is called when it can't be: the lease is lost, or the store refuses it for good."""
 
     __slots__ = ("_flight", "_lease", "_lost", "_store", "_ticker", "_ticking", "answer", "held")
 
-    def __init__(self, store: Store, ticker: Ticker, lease: Lease, answer: Answer, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, ticker: Ticker, lease: Lease, answer: Answer, lost: Callable[[BatonError], None]
+    ) -> None:
         self._store, self._ticker, self._lease, self.answer, self._lost = store, ticker, lease, answer, lost
         self._ticking = self.held = False
         self._flight: asyncio.Task[None] | None = None
@@ -79,18 +82,23 @@ class AnswerWriter:
             self._flight.cancel()
 
     async def _send(self, chunks: Chunks) -> None:
+        refusals = 0
         try:
             while True:
                 try:
                     stored = await self._store.delta(self._lease, chunks.part, chunks.first, chunks.last, chunks.text)
-                except StoreUnavailableError:
+                except StoreUnavailableError as error:
+                    refusals = refusals + 1 if isinstance(error, StoreRefusedError) else 0
+                    if refusals == MOST_REFUSALS:
+                        self._lost(error)
+                        return
                     await asyncio.sleep(RETRY_AFTER * random.uniform(0.5, 1))  # noqa: S311 - jitter
                     continue
                 if stored is None:
                     return
                 # What is stored isn't what we thought: write the whole text.
                 chunks = Chunks(chunks.part, 0, chunks.last, self.answer.stored)
-        except (FencedError, SessionGoneError):
-            self._lost()
+        except (FencedError, SessionGoneError) as error:
+            self._lost(error)
         finally:
             self._flight = None

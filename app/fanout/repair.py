@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from app.core import limits
-from app.core.errors import CloseCode, ErrorCode, NewerSchemaError, StoreUnavailableError
+from app.core.errors import CloseCode, ErrorCode, NewerSchemaError, StoreUnavailableError, UnreadableError
 from app.core.messages import Cursor, error
 from app.engine.ports import Store
 from app.fanout.room import Room
@@ -95,6 +95,10 @@ class Repairs:
                 try:
                     async with self._slots:
                         current = await self._read_on(room)
+                except UnreadableError:
+                    self._log.warning("session_unreadable", session=room.sid)
+                    self._dissolve(room, CloseCode.TRY_AGAIN)  # who comes back does so more and more slowly
+                    return
                 except StoreUnavailableError:
                     await asyncio.sleep(RETRY_AFTER * random.uniform(0.5, 1))  # noqa: S311 - jitter
                     continue

@@ -10,7 +10,7 @@ from app.core import document
 from app.core.document import Imported
 from app.core.errors import NewerSchemaError, SessionExistsError, SessionGoneError, StaleError
 from app.core.messages import Cursor, Event, assistant_body, turn_end_body
-from app.core.session import SCHEMA, encode_head
+from app.core.session import SCHEMA, encode_head, readable
 from app.engine.calls import Act, Acted, Refusal, Snapshot, Top, Versioned
 from app.store import replies
 from app.store.base import RedisBase
@@ -59,14 +59,15 @@ class RedisSessions(RedisBase):
         return Versioned(replies.text(rev), replies.head(head))
 
     async def save(self, sid: str, expected: Versioned) -> Versioned:
-        """An act that changes the head and says nothing."""
-        asking = expected.head.fields.asking
-        result = await self.act(Act(sid, self.new_mark(), expected.rev, expected.head, [], asking=asking))
+        """An act that changes the head and says nothing. Raises ``DocumentError`` for a head that can't be stored."""
+        head = readable(expected.head)
+        asking = head.fields.asking
+        result = await self.act(Act(sid, self.new_mark(), expected.rev, head, [], asking=asking))
         if not isinstance(result, Acted):
             raise SessionGoneError(sid)
         if result.lease is not None:
             await self.run(self.scripts.renew, sid, sid, result.lease.fence, 0, self.new_mark())
-        return Versioned(result.rev, expected.head)
+        return Versioned(result.rev, head)
 
     async def delete(self, sid: str) -> bool:
         """``erase.lua``."""

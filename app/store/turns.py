@@ -29,6 +29,7 @@ from app.store.keys import WAKE_CHANNEL, turns_key
 
 _DROPPED = turn_end_body("cancelled", "handed_over")
 _SWEEP = 20  # expired turns read per shard and sweep
+_FAR_SWEEP = 500  # now and then: twenty that can't be claimed must not hide all others
 
 
 class RedisTurns(RedisBase):
@@ -87,9 +88,10 @@ class RedisTurns(RedisBase):
         reply = await self.run(self.scripts.claim, sid, mark, SCHEMA, sid, self.settings.owner, self.settings.lease_ms)
         if replies.status(reply) != "ok":
             return None
-        _, fence, rev, head, _, following = reply
-        lease = replies.lease(sid, fence, following, asked_at)
-        return Claimed(lease, Versioned(replies.text(rev), replies.head(head)))
+        with replies.guard():
+            _, fence, rev, head, _, following = reply
+            lease = replies.lease(sid, fence, following, asked_at)
+            return Claimed(lease, Versioned(replies.text(rev), replies.head(head)))
 
     async def renew(self, lease: Lease) -> bool:
         """``renew.lua``."""
@@ -107,7 +109,7 @@ class RedisTurns(RedisBase):
         """The indexes of all shards, in one write, by Redis's clock."""
         seconds, micros = await self.node.call(0, b"TIME")
         now = int(seconds) * 1000 + int(micros) // 1000
-        most = (b"LIMIT", 0, _SWEEP)
+        most = (b"LIMIT", 0, _FAR_SWEEP if far else _SWEEP)
         found: list[bytes] = []
         calls = []
         for shard in range(self.settings.shards):

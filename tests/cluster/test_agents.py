@@ -7,11 +7,15 @@ import pytest
 
 from tests.support.client import Client
 from tests.support.cluster import judge, metric
+from tests.support.poll import until
 from tests.support.replica import ReplicaProcess
 
 MARK: Final = "qz-4711-marzipan"
 """Part of every text that a customer sends here: it must be in no log, and in no frame but the message itself."""
 BAD: Final = {"BATON_AGENT": "tests.support.agents:make_bad", "BATON_LEASE_SECONDS": "1", "BATON_LOG_LEVEL": "debug"}
+
+
+APOLOGY: Final = "I'm sorry, something went wrong with this answer. Please try again, or ask for a person."
 
 
 async def misbehave(replica: ReplicaProcess, client: Client, what: str) -> list[str]:
@@ -61,13 +65,13 @@ async def test_a_flood_in_small_pieces_is_cut_at_the_limit(bad: ReplicaProcess) 
     judge(client)
 
 
-@pytest.mark.parametrize("what", ["hang", "stubborn"])
+@pytest.mark.parametrize("what", ["hang", "stubborn", "thread"])
 async def test_one_that_hangs_ends_in_time_and_does_not_keep_the_process(redis_url: str, what: str) -> None:
     async with (
         ReplicaProcess.start(redis_url=redis_url, env=BAD | {"BATON_TURN_SECONDS": "1"}) as replica,
         Client(replica.ws_url) as client,
     ):
-        assert (await misbehave(replica, client, what))[0] == "A beginning"
+        assert (await misbehave(replica, client, what))[0] == ("A beginning" if what != "thread" else APOLOGY)
         assert client.frames("turn_end")[0]["reason"] == "timeout"
         assert await metric(replica, "baton_agents_stuck_total") == (what == "stubborn")
         assert await replica.terminate() == 0
@@ -102,3 +106,13 @@ async def test_an_answer_in_parts(redis_url: str) -> None:
         assert await client.ask("some words in the middle") == "one\nsome words in the middle\nthree"
         assert {frame["part"] for frame in client.frames("delta")} == {1}
     judge(client)
+
+
+async def test_one_whose_task_exits_is_a_crash_and_no_wrong_setting(redis_url: str) -> None:
+    """asyncio ends its loop for a SystemExit in any task; its code 2 must not look like a wrong setting."""
+    async with ReplicaProcess.start(redis_url=redis_url, env=BAD) as replica, Client(replica.ws_url) as client:
+        await client.open()
+        await client.wait_ack(await client.send(f"task-exit {MARK}"))
+        await until(lambda: not replica.alive, what="the end of the process")
+        assert replica.exit_code == 1
+        assert MARK not in replica.logs()

@@ -88,11 +88,11 @@ async def test_who_cannot_renew_stops_in_time_and_gives_the_lease_back_when_it_c
     await mine._renew(run, desk.turns.clock())
     assert not desk.turns.running
     with pytest.raises(StoreUnavailableError):
-        await desk.turns.give_back()
+        await desk.turns.owed.give_back()
     assert chat.field("owner"), "not released yet"
     cut.before.clear()
-    await desk.turns.give_back()
-    assert (chat.field("owner"), desk.turns.owed) == ("", {})
+    await desk.turns.owed.give_back()
+    assert (chat.field("owner"), len(desk.turns.owed)) == ("", 0)
     other, theirs = heir(other_store)
     await theirs.sweep()
     await until(lambda: ended(chat, turn), what="the end of the turn")
@@ -107,7 +107,7 @@ async def test_a_lease_given_back_is_no_crash_and_one_that_ran_out_is(chat: Chat
     await say(desk, chat, "hang")
     (run,) = desk.turns.running.values()
     desk.turns.give_up(run)
-    await desk.turns.give_back()
+    await desk.turns.owed.give_back()
     claimed = await other_store.claim(chat.sid, "77")
     assert claimed is not None
     assert (claimed.lease.attempt, claimed.lease.crashes) == (2, 0)
@@ -125,7 +125,7 @@ async def test_what_is_owed_is_left_to_others_here(chat: Chat) -> None:
     chat.expire_lease()
     await mine.sweep()
     assert not desk.turns.running
-    await desk.turns.give_back()
+    await desk.turns.owed.give_back()
     await mine.sweep()
     await until(lambda: ended(chat, 1), what="the end of the turn")
     await desk.idle()

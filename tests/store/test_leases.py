@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
-from app.core.errors import FencedError, NewerSchemaError
+from app.core.errors import FencedError, NewerSchemaError, StoreUnavailableError
 from app.core.publication import Running
 from app.engine.calls import Claimed, Lease
+from app.store.keys import SessionKeys
 from app.store.redis_store import RedisStore
 from tests.support.redis_server import RedisServer
 from tests.support.stores import LEASE_MS, Chat, Ear, head_with, new_mark, say, timeless, whole
@@ -209,7 +210,27 @@ async def test_a_newer_schema_is_refused_and_left_as_it_is(chat: Chat, redis_ser
     before = whole(redis_server)
     with pytest.raises(NewerSchemaError):
         await chat.store.claim(chat.sid, new_mark())
-    assert whole(redis_server) == before
+    after = whole(redis_server)
+    assert after.keys() == before.keys()
+    assert [key for key in after if after[key] != before[key]] == [chat.keys.all[7]], "its place in the index alone"
+    assert chat.sid not in await chat.store.expired(), "there it would hide others"
+
+
+async def test_turns_that_nobody_here_can_claim_hide_no_others(store: RedisStore, redis_server: RedisServer) -> None:
+    """Newer ones stand at the end after a try; damaged ones stay, and are read past now and then."""
+    first = Chat(store, redis_server, "s")
+    same = [sid for number in range(9000) if SessionKeys(sid := f"s{number}").shard == first.keys.shard][:45]
+    chats = [Chat(store, redis_server, sid) for sid in same]
+    for number, chat in enumerate(chats):
+        await chat.start()
+        chat.expire_lease()
+        redis_server.command("ZADD", chat.keys.all[7], number + 1, chat.sid)
+        if number < 40:
+            chat.set_field("schema", 999 if number % 2 else "damaged")
+    for sid in await store.expired(far=False):
+        with pytest.raises((NewerSchemaError, StoreUnavailableError)):
+            await store.claim(sid, new_mark())
+    assert chats[-1].sid in await store.expired(far=True)
 
 
 async def test_expired_turns_of_every_shard_are_found_and_held_ones_are_not(

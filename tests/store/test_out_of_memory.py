@@ -43,7 +43,7 @@ async def running_turn(chat: Chat) -> dict[str, Write]:
         "part": lambda chat: chat.store.commit(part),
         "hand-over": lambda chat: chat.store.commit(handover),
         "delta": lambda chat: chat.store.delta(lease, 0, 1, 1, " more"),
-        "first delta": lambda chat: chat.store.delta(lease, 0, 0, 0, "anew"),
+        "first delta": lambda chat: chat.store.delta(lease, 0, 0, 1, "anew and more"),
         "cancel": lambda chat: chat.store.cancel(chat.sid, new_mark(), 1),
         "cancel of a waiting one": lambda chat: chat.store.cancel(chat.sid, new_mark(), 2),
         "act": lambda chat: chat.store.act(act),

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,23 @@ def _not_json(head: Head) -> Change:
     return Change(changed)
 
 
+async def _exit(code: int) -> None:
+    sys.exit(code)
+
+
+async def _break(how: str, text: str) -> None:
+    """What harms the process, and not only the turn."""
+    match how:
+        case "exit":
+            sys.exit(f"can't answer: {text}")
+        case "task-exit":
+            await asyncio.create_task(_exit(2))
+        case "thread":
+            await asyncio.to_thread(time.sleep, 600)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def _hang(*, ignoring: bool) -> None:
     """For ever, also when it is cancelled."""
     while True:
@@ -103,13 +121,11 @@ async def _bad(turn: Turn) -> AsyncIterator[Piece]:
         case "odd-head":
             yield _not_json(turn.head)
             yield "kept something odd"
-        case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
         case "hang" | "stubborn" as how:
             yield "A beginning"
             await _hang(ignoring=how == "stubborn")
-        case "exit":
-            sys.exit(f"can't answer: {turn.text}")
+        case "exit" | "thread" | "task-exit" | "die" as how:
+            await _break(how, turn.text)
         case "cancel":
             raise asyncio.CancelledError(turn.text)
         case _:

@@ -21,6 +21,7 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "client": (),
     "leash": (),
     "listening": (),
+    "leaving": (),
     "settings_values": (),
     "settings": ("app.settings_values",),
     "wiring": OUTER,

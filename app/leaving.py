@@ -1,0 +1,28 @@
+"""The end of a process that agents have run in: a thread of theirs must not keep it.
+
+Must never be asked before everything else is closed: what is left then is left.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Collection
+
+
+def threads_left(known: Collection[threading.Thread], seconds: float) -> bool:
+    """Whether threads that Python would wait for, and that aren't ``known``, still run after so many seconds."""
+    deadline = time.monotonic() + seconds
+    others = [thread for thread in threading.enumerate() if thread not in known and not thread.daemon]
+    for thread in others:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return any(thread.is_alive() for thread in others)
+
+
+def end(code: int, known: Collection[threading.Thread]) -> int:
+    """The exit code; or the end, here, if the interpreter would wait for such a thread, for ever."""
+    if threads_left(known, 0.0):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

@@ -23,7 +23,7 @@ from app.edge.first_words import PatientHttp
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
 from app.engine.answering import where
-from app.leaving import threads_left
+from app.leaving import StoppedEarly, threads_left
 from app.listening import allow_open_files
 from app.settings import Settings
 from app.wiring import Replica, open_replica
@@ -174,7 +174,7 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
         try:
             failed = runner.run(_run(settings, sockets))
         except SystemExit as ended:
-            if not ended.code:  # a signal at the start
+            if isinstance(ended, StoppedEarly):
                 raise
             # A task that an agent has made: asyncio ends its loop for it.
             structlog.get_logger().critical("replica_exited", code=str(ended.code)[:20])

@@ -19,7 +19,7 @@ from types import FrameType
 from structlog.typing import FilteringBoundLogger
 
 from app import __version__
-from app.leaving import end
+from app.leaving import StoppedEarly, end
 from app.listening import ListenError, listen, url_of
 from app.observe import logs
 from app.settings import Settings, SettingsError
@@ -35,18 +35,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command (`argv`, by default the process's own); return the exit code."""
     args = _parser().parse_args(argv)
     known = set(threading.enumerate())
+    code = _run(args)
+    return code if args.command == "chat" else end(code, known)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         if args.command == "chat":
             from app import chat  # only here: the client needs nothing of the server, and the other way round
 
             return chat.main(args.url, session_file=args.session_file, new=args.new)
         if args.command == "replica":
-            return end(_replica(), known)
+            return _replica()
         overrides = {"host": args.host, "port": args.port, "replicas": args.replicas, "redis_url": args.redis}
-        settings = Settings.load(os.environ, {**overrides, "data_dir": args.data_dir, "demo": args.demo})
-        return end(_serve(settings), known)
+        return _serve(Settings.load(os.environ, {**overrides, "data_dir": args.data_dir, "demo": args.demo}))
     except SystemExit as ended:
-        return end(ended.code if isinstance(ended.code, int) else 1, known)
+        return ended.code if isinstance(ended.code, int) else 1
     except SettingsError as error:
         return _complain(str(error), 2)
     except (ListenError, StartError) as error:
@@ -165,7 +169,7 @@ def _replica() -> int:
 
 
 def _stop(_signum: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
+    raise StoppedEarly(0)
 
 
 def _ignore_signals() -> None:

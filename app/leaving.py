@@ -3,11 +3,16 @@
 Must never be asked before everything else is closed: what is left then is left.
 """
 
+import contextlib
 import os
 import sys
 import threading
 import time
 from collections.abc import Collection
+
+
+class StoppedEarly(SystemExit):
+    """A signal came before anything was served: leave through whatever is open. An agent's ``sys.exit`` isn't one."""
 
 
 def threads_left(known: Collection[threading.Thread], seconds: float) -> bool:
@@ -22,7 +27,8 @@ def threads_left(known: Collection[threading.Thread], seconds: float) -> bool:
 def end(code: int, known: Collection[threading.Thread]) -> int:
     """The exit code; or the end, here, if the interpreter would wait for such a thread, for ever."""
     if threads_left(known, 0.0):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # closed by whoever read it
+                stream.flush()
         os._exit(code)
     return code

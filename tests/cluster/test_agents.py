@@ -108,11 +108,12 @@ async def test_an_answer_in_parts(redis_url: str) -> None:
     judge(client)
 
 
-async def test_one_whose_task_exits_is_a_crash_and_no_wrong_setting(redis_url: str) -> None:
-    """asyncio ends its loop for a SystemExit in any task; its code 2 must not look like a wrong setting."""
+@pytest.mark.parametrize("what", ["task-exit", "task-leave"])
+async def test_one_whose_task_exits_is_a_crash_and_no_wrong_setting(redis_url: str, what: str) -> None:
+    """asyncio ends its loop for a SystemExit in any task; its code must look like no wrong setting, nor like an end."""
     async with ReplicaProcess.start(redis_url=redis_url, env=BAD) as replica, Client(replica.ws_url) as client:
         await client.open()
-        await client.wait_ack(await client.send(f"task-exit {MARK}"))
+        await client.wait_ack(await client.send(f"{what} {MARK}"))
         await until(lambda: not replica.alive, what="the end of the process")
         assert replica.exit_code == 1
         assert MARK not in replica.logs()

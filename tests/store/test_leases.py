@@ -210,14 +210,12 @@ async def test_a_newer_schema_is_refused_and_left_as_it_is(chat: Chat, redis_ser
     before = whole(redis_server)
     with pytest.raises(NewerSchemaError):
         await chat.store.claim(chat.sid, new_mark())
-    after = whole(redis_server)
-    assert after.keys() == before.keys()
-    assert [key for key in after if after[key] != before[key]] == [chat.keys.all[7]], "its place in the index alone"
-    assert chat.sid not in await chat.store.expired(), "there it would hide others"
+    assert whole(redis_server) == before
+    assert chat.sid in await chat.store.expired(), "newer replicas must find it"
 
 
 async def test_turns_that_nobody_here_can_claim_hide_no_others(store: RedisStore, redis_server: RedisServer) -> None:
-    """Newer ones stand at the end after a try; damaged ones stay, and are read past now and then."""
+    """They stay where they are, for newer replicas or for good, and are read past now and then."""
     first = Chat(store, redis_server, "s")
     same = [sid for number in range(9000) if SessionKeys(sid := f"s{number}").shard == first.keys.shard][:45]
     chats = [Chat(store, redis_server, sid) for sid in same]

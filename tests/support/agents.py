@@ -78,8 +78,8 @@ async def _break(how: str, text: str) -> None:
     match how:
         case "exit":
             sys.exit(f"can't answer: {text}")
-        case "task-exit":
-            await asyncio.create_task(_exit(2))
+        case "task-exit" | "task-leave":
+            await asyncio.create_task(_exit(2 if how == "task-exit" else 0))
         case "thread":
             await asyncio.to_thread(time.sleep, 600)
         case "die":
@@ -124,7 +124,7 @@ async def _bad(turn: Turn) -> AsyncIterator[Piece]:
         case "hang" | "stubborn" as how:
             yield "A beginning"
             await _hang(ignoring=how == "stubborn")
-        case "exit" | "thread" | "task-exit" | "die" as how:
+        case "exit" | "thread" | "task-exit" | "task-leave" | "die" as how:
             await _break(how, turn.text)
         case "cancel":
             raise asyncio.CancelledError(turn.text)

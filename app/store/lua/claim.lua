@@ -6,10 +6,7 @@
 local mark, schema, sid, owner, lease = unpack(ARGV)
 local h = read('schema', 'rev', 'fence', 'turn', 'part', 'last', 'attempt', 'crashes', 'lease_until', 'owner', 'head',
   'epoch', 'expires_at')
-if h.schema and newer(h, schema) then
-  redis.call('ZADD', TURNS, 'XX', clock() + lease, sid) -- only the index: it must not hide others from older replicas
-  return { 'schema' }
-end
+if h.schema and newer(h, schema) then return { 'schema' } end
 if not h.schema or not h.turn or h.turn == '' then
   redis.call('ZREM', TURNS, sid)
   return { 'gone' }

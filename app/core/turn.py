@@ -31,13 +31,16 @@ class Allowance:
     pieces: int = limits.MAX_PIECES
     notes: int = limits.MAX_NOTES
 
-    def take(self, *, is_text: bool) -> None:
-        """One piece of text, or of anything else. Raises ``AnswerTooLongError``."""
-        if is_text:
-            self.pieces -= 1
-        else:
-            self.notes -= 1
-        if self.pieces < 0 or self.notes < 0:
+    def text(self) -> None:
+        """One piece of text. Raises ``AnswerTooLongError``."""
+        self.pieces -= 1
+        if self.pieces < 0:
+            raise AnswerTooLongError("the agent yields without end")
+
+    def note(self) -> None:
+        """One of anything else. Raises ``AnswerTooLongError``."""
+        self.notes -= 1
+        if self.notes < 0:
             raise AnswerTooLongError("the agent yields without end")
 
 

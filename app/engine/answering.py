@@ -60,7 +60,8 @@ class Answering:
             failed = "error"  # the agent's own, or that of the turn whose time is up
         finally:
             run.agent_rests(self.clock())
-        await _settle(run, cancels)
+        if _cancels(run) > cancels:
+            await _settle(run, cancels)
         if run.lost:
             raise FencedError(run.lease.sid)
         if failed is not None:
@@ -71,15 +72,23 @@ class Answering:
         lease = run.lease
         try:
             run.agent_works(self.clock())
-            pieces, allowance = self.agent.answer(self._turn(run, draft)), Allowance()
+            pieces, allowance, exhausted = self.agent.answer(self._turn(run, draft)), Allowance(), False
             try:
                 async for piece in pieces:
                     if run.lost:
                         break
-                    await self._take(run, draft, allowance, piece)
+                    if isinstance(piece, str):
+                        allowance.text()
+                        draft.writer.push(piece)
+                    else:
+                        allowance.note()
+                        await self._take(run, draft, piece)
+                else:
+                    exhausted = True
             finally:
-                # Here and now: what an agent does to clean up is its own, and takes of its time.
-                await _close(pieces)
+                if not exhausted:
+                    # Here and now: what an agent does to clean up is its own, and takes of its time.
+                    await _close(pieces)
         except _Stopped as stopped:
             raise stopped.why from None
         except AnswerTooLongError:
@@ -106,11 +115,8 @@ class Answering:
             draft.writer.answer.stored, self.wall_ms(), secret, lease.event.mark,
         )  # fmt: skip
 
-    async def _take(self, run: Run, draft: Draft, allowance: Allowance, piece: Piece) -> None:
-        allowance.take(is_text=isinstance(piece, str))
+    async def _take(self, run: Run, draft: Draft, piece: Piece) -> None:
         match piece:
-            case str():
-                draft.writer.push(piece)
             case Change():
                 # What can't be stored or read again is the agent's error, here and now; and it can't change it later.
                 draft.head = readable(piece.head)
@@ -143,7 +149,7 @@ def _cancels(run: Run) -> int:
 
 async def _settle(run: Run, before: int) -> None:
     """Forget cancellations that were for the agent, or its own: the turn goes on to its end."""
-    if run.task is None or run.task.cancelling() <= before:
+    if run.task is None:
         return
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(0)  # one that hasn't been delivered yet; before Python 3.13 `uncancel` leaves it

@@ -167,7 +167,8 @@ class Turns:
         finally:
             if run.draft is draft:
                 draft.writer.close()
-        self._audit(run, draft.audits)
+        if draft.audits:
+            self._audit(run, draft.audits)
         done = draft.status == "completed"
         (self.metrics.completed if done else self.metrics.turns.labels(draft.status)).inc()
         self.metrics.turn_seconds.observe(self.clock() - started)

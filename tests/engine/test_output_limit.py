@@ -69,9 +69,9 @@ async def test_no_exception_gets_further_than_the_turn(chat: Chat, error: BaseEx
 
 def test_text_and_what_is_none_are_counted_apart() -> None:
     left = Allowance(pieces=2, notes=1)
-    left.take(is_text=True)
-    left.take(is_text=False)
-    left.take(is_text=True)
-    for is_text in (True, False):
+    left.text()
+    left.note()
+    left.text()
+    for more in (left.text, left.note):
         with pytest.raises(AnswerTooLongError):
-            left.take(is_text=is_text)
+            more()

@@ -97,7 +97,7 @@ class Answering:
             return self._failed(lease, error)
         except StoreUnavailableError:
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - any error of its own ends the turn, SystemExit and others, too
             return self._failed(lease, error)

@@ -17,6 +17,14 @@ from app.fanout.repair import Repairs
 from app.fanout.room import Member, Room
 
 
+class _StartOver(Exception):
+    """The room is dissolved: join the next one, ``after`` what can still be honoured."""
+
+    def __init__(self, after: Cursor | None) -> None:
+        super().__init__()
+        self.after = after
+
+
 class Hub:
     """The rooms of one replica."""
 
@@ -40,13 +48,7 @@ class Hub:
         try:
             await self._feed.subscribe(sid)
             self._heads.listen(sid)
-            snapshot = await self._store.join(sid, after, limits.HISTORY_PAGE)
-            if snapshot is not None and after is not None and not snapshot.recovered and after.epoch == snapshot.epoch:
-                # What this client was sent isn't in the log any more: a fork. It starts over, and so do the others.
-                await self._store.fork(sid, after, self._new_id())
-                self._dissolve(room, CloseCode.RESTART)
-                await self.join(sid, sink, None, epoch, welcome)
-                return
+            snapshot = await self._read(room, after)
             sink.durable(welcome(snapshot))
             member = Member(sink)
             if snapshot is None:
@@ -56,15 +58,34 @@ class Hub:
                 self._heads.put(sid, snapshot.now)
                 if snapshot.recovered and after is not None:
                     member.seq, member.mark = after.seq, after.mark or ""
-                await self._replay(room, member, snapshot)
+                if not await self._replay(room, member, snapshot):
+                    return
             if self._rooms.get(sid) is not room:
                 sink.close(CloseCode.RESTART)  # erased or forked meanwhile
                 return
             room.members[sink.id] = member
             self._settle(room, member)
+        except _StartOver as over:
+            await self.join(sid, sink, over.after, epoch, welcome)
         finally:
             room.joining -= 1
             self._drop_if_empty(room)
+
+    async def _read(self, room: Room, after: Cursor | None) -> Snapshot | None:
+        """What the log has for who is joining. Raises ``_StartOver`` if it isn't the log of this room any more."""
+        snapshot = await self._store.join(room.sid, after, limits.HISTORY_PAGE)
+        if snapshot is None and room.tail.seq > 0:
+            # Its first event was stored and seen here since that was read; or else it was erased.
+            snapshot = await self._store.join(room.sid, after, limits.HISTORY_PAGE)
+            if snapshot is None:
+                self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
+                raise _StartOver(after)
+        if snapshot is not None and after is not None and not snapshot.recovered and after.epoch == snapshot.epoch:
+            # What this client was sent isn't in the log any more: a fork. It starts over, and so do the others.
+            await self._store.fork(room.sid, after, self._new_id())
+            self._dissolve(room, CloseCode.RESTART)
+            raise _StartOver(None)
+        return snapshot
 
     def seen(self, sid: str, sink: Sink) -> bool:
         """Whether the socket has been sent an event."""
@@ -84,8 +105,10 @@ class Hub:
         """How many conversations have a socket here."""
         return len(self._rooms)
 
-    async def _replay(self, room: Room, member: Member, snapshot: Snapshot) -> None:
-        """Send a snapshot's events, and more pages until the member has reached the room. Ends without awaiting."""
+    async def _replay(self, room: Room, member: Member, snapshot: Snapshot) -> bool:
+        """Send a snapshot's events, and more pages until the member has reached the room. Ends without awaiting.
+
+        False: the log went back meanwhile, and the sink was closed."""
         if not snapshot.recovered and snapshot.events:
             member.seq = snapshot.events[0].seq - 1
         tail_before = -1  # where the room was when the log was read; of this first time nobody knows
@@ -103,7 +126,7 @@ class Hub:
                 raise SessionGoneError(room.sid)
             if not following.recovered:
                 member.sink.close(CloseCode.RESTART)
-                return
+                return False
             if following.seq > member.seq and (not following.events or following.events[0].seq != member.seq + 1):
                 raise StoreUnavailableError("the log has a hole")
             snapshot = following
@@ -113,7 +136,9 @@ class Hub:
         if room.tail.seq == member.seq:
             room.adopt(snapshot)
         if not room.tail.same(member.seq, member.mark) or room.epoch != snapshot.epoch:
+            member.forked = member.seq == room.tail.seq and member.mark != room.tail.mark  # one isn't in the log
             room.stale = True  # what was read here hasn't been published to the others yet, or there was a fork
+        return True
 
     def _settle(self, room: Room, member: Member) -> None:
         if room.stale:

@@ -51,7 +51,7 @@ class Repairs:
     async def _check_top(self, room: Room) -> None:
         if not room.members or room.busy:
             return
-        seen, known = room.answer, room.tail.seq > 0
+        seen, begun = room.answer, room.begun
         try:
             top = await self._store.top(room.sid)
         except StoreUnavailableError:
@@ -59,7 +59,7 @@ class Repairs:
         if room.busy or not self._here(room):
             return
         if top is None:
-            if known:  # else its first event may have come since
+            if begun:  # else its first event may have come since
                 self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
         elif not room.tail.same(top.seq, top.mark) or top.epoch != room.epoch:
             # Seen while a publication is under way this is nothing; the log says.
@@ -111,10 +111,10 @@ class Repairs:
 
     async def _read_on(self, room: Room) -> bool:
         """Deliver what the log has after the tail; True when there is no more."""
-        at = Cursor(room.epoch, room.tail.seq, room.tail.mark)
+        at, begun = Cursor(room.epoch, room.tail.seq, room.tail.mark), room.begun
         snapshot = await self._store.join(room.sid, at, limits.HISTORY_PAGE)
         if snapshot is None:
-            if at.seq > 0:
+            if begun:
                 self._dissolve(room, CloseCode.GONE, error(ErrorCode.SESSION_GONE))
             return True
         if snapshot.epoch != at.epoch:
@@ -124,6 +124,8 @@ class Repairs:
             if not await self._forked(room, at):
                 raise StoreUnavailableError("this was read from a copy that is older than the log")
             return True
+        if any(event.seq == room.tail.seq and event.mark != room.tail.mark for event in snapshot.events):
+            return False  # the room has moved on in another history: the next read, from there, shows the fork
         room.deliver(snapshot.events)
         if room.tail.seq == snapshot.seq:
             room.adopt(snapshot)

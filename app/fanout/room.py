@@ -84,8 +84,11 @@ class Room:
             frame = event.frame()
             for member in self.members.values():
                 member.event(event, frame)
-            if self.partial is not None and event.turn == self.partial.turn and _is_answer(event):
-                self.partial.next_part()
+            if self.partial is not None and event.turn == self.partial.turn:
+                if _is_answer(event):
+                    self.partial.next_part()
+                elif event.body.startswith('"type":"turn_end"'):
+                    self.run(None)  # which one runs now is said with the last of the events
 
     def run(self, running: Running | None) -> None:
         """A turn started, changed hands, or nothing runs any more."""
@@ -126,6 +129,11 @@ class Room:
     def ahead(self) -> Member | None:
         """A member that has read further in the log than what was published here, or in another history."""
         return next((one for one in self.members.values() if one.seq > self.tail.seq or one.forked), None)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the conversation has an event, as far as is known here."""
+        return self.tail.seq > 0 or self.ahead() is not None
 
     def lagging(self) -> list[Member]:
         """Members that missed an event and would never be sent another."""

@@ -127,20 +127,6 @@ async def several_ask(clients: list[Client], text: str) -> list[int]:
     return turns
 
 
-async def test_answers_finish_while_their_replica_leaves(redis_url: str) -> None:
-    env = {**SLOW, "BATON_DRAIN_SECONDS": "4"}
-    async with replicas(redis_url, env=env) as (one, two), AsyncExitStack() as stack:
-        urls = [one.ws_url, two.ws_url]
-        clients = [await stack.enter_async_context(Client(urls, name=f"client {n}")) for n in range(5)]
-        turns = await several_ask(clients, WORDS)
-        await leave(one, clients)
-        for client, turn in zip(clients, turns, strict=True):
-            await client.wait_turn_end(turn)
-            one_answer(client, turn, WORDS)
-            assert {frame["attempt"] for frame in client.frames("delta")} == {1}
-            judge(client)
-
-
 async def test_answers_are_handed_over_when_the_time_to_leave_is_short(redis_url: str) -> None:
     """The lease is long and nobody else is awake meanwhile: what was released must still be free for who comes next."""
     text = f"{WORDS} {WORDS}"

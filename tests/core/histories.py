@@ -6,6 +6,7 @@ what breaks I2, I3 or I4. Neither may look into the product's rooms.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.core.messages import Cursor, Event, assistant_body, state_body, turn_end_body, user_body
@@ -127,6 +128,25 @@ class World:
 
     def _publish(self, text: str) -> None:
         self.wire.append(text.encode())
+
+    def steps(self, number: int, flag: bool, publish: Callable[[list[bytes]], None]) -> dict[str, Callable[[], object]]:
+        """What can be written, and what becomes of what is under way; `publish` hands it to the replica."""
+        wire = self.wire
+        at = number % len(wire) if wire else 0
+        return {
+            "say": self.say,
+            "act": self.act,
+            "write": lambda: self.write(1 + number % 3),
+            "take over": lambda: self.take_over(flag),
+            "commit": lambda: self.commit(flag),
+            "cancel": self.cancel_waiting,
+            "lose tail": lambda: self.lose_tail(1 + number % 4),
+            "deliver": lambda: publish([wire.pop(0)] if wire else []),
+            "deliver all": lambda: publish([wire.pop(0) for _ in list(wire)]),
+            "reorder": lambda: publish([wire.pop(at)] if wire else []),
+            "double": lambda: publish(wire[at : at + 1]),
+            "drop": lambda: wire and wire.pop(at),
+        }
 
     # What the hub asks of its ports
 

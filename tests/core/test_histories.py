@@ -38,27 +38,13 @@ class Replica:
 
     async def step(self, name: str, number: int, flag: bool) -> None:
         """One thing that happens."""
-        world, wire = self.world, self.world.wire
-        at = number % len(wire) if wire else 0
         when = number // 3 if flag else None
 
         def publish(messages: list[bytes]) -> None:
             for message in messages:
                 self.hub.published(SID, message)
 
-        steps: dict[str, Callable[[], object]] = {
-            "say": world.say,
-            "act": world.act,
-            "write": lambda: world.write(1 + number % 3),
-            "take over": lambda: world.take_over(flag),
-            "commit": lambda: world.commit(flag),
-            "cancel": world.cancel_waiting,
-            "lose tail": lambda: world.lose_tail(1 + number % 4),
-            "deliver": lambda: publish([wire.pop(0)] if wire else []),
-            "deliver all": lambda: publish([wire.pop(0) for _ in list(wire)]),
-            "reorder": lambda: publish([wire.pop(at)] if wire else []),
-            "double": lambda: publish(wire[at : at + 1]),
-            "drop": lambda: wire and wire.pop(at),
+        steps: dict[str, Callable[[], object]] = self.world.steps(number, flag, publish) | {
             "interrupt": self.hub.interrupted,
             "restore": lambda: self.hub.restored([SID]),
             "behind": lambda: self._behind(number, flag),

@@ -54,22 +54,9 @@ class Stage:
     async def step(self, step: Step) -> None:
         """One thing that happens, and then some turns of the event loop."""
         name, number, flag, turns = step
-        tab, world, wire = self.tabs[number % len(self.tabs)], self.world, self.world.wire
-        at = number % len(wire) if wire else 0
-        steps: dict[str, Callable[[], object]] = {
-            "say": world.say,
-            "act": world.act,
-            "write": lambda: world.write(1 + number % 3),
-            "take over": lambda: world.take_over(flag),
-            "commit": lambda: world.commit(flag),
-            "cancel": world.cancel_waiting,
-            "lose tail": lambda: world.lose_tail(1 + number % 4),
+        tab, world = self.tabs[number % len(self.tabs)], self.world
+        steps: dict[str, Callable[[], object]] = world.steps(number, flag, self._publish) | {
             "erase": lambda: world.erase(flag),
-            "deliver": lambda: self._publish([wire.pop(0)] if wire else []),
-            "deliver all": lambda: self._publish([wire.pop(0) for _ in list(wire)]),
-            "reorder": lambda: self._publish([wire.pop(at)] if wire else []),
-            "double": lambda: self._publish(wire[at : at + 1]),
-            "drop": lambda: wire and wire.pop(at),
             "interrupt": self.feed.interrupt,
             "confirm": self.feed.confirm,
             "time out": lambda: self.feed.time_out(number),

@@ -5,7 +5,7 @@ It must never end with a fault still there, nor call a run good whose conversati
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from tests.support.poll import TooLate, until
 from tests.support.records import Frame
 
 SAMPLE_EVERY: Final = 1.0
+GONE: Final[Mapping[str, bool]] = {"gone": True}
 
 
 class Run:
@@ -130,10 +131,23 @@ class Run:
                 raise outcome
         for tab in tabs:
             tab.leave_at = None
-        await until(lambda: _quiet(tabs), timeout=PATIENCE, what=f"peace in {first.log.name[:-1]}", every=0.1)
+        await asyncio.gather(*(tab.heard() for tab in tabs))  # a sign-in that was the last word has no other answer
+        await until(lambda: self._level(tabs), timeout=PATIENCE, what=f"peace in {first.log.name[:-1]}", every=0.1)
         if talk.ends and first.cursor is not None:
             await first.end()
-            await until(lambda: _quiet(tabs), timeout=PATIENCE, what=f"the end of {first.log.name[:-1]}", every=0.1)
+            await until(
+                lambda: self._level(tabs), timeout=PATIENCE, what=f"the end of {first.log.name[:-1]}", every=0.1
+            )
+
+    async def _level(self, tabs: list[Tab]) -> bool:
+        """Whether all are quiet, and have everything that is stored."""
+        if not _quiet(tabs):
+            return False
+        cursor = tabs[0].cursor
+        if cursor is None:
+            return True
+        document = await self._export(_session(tabs))
+        return document is not None and (document == GONE or document["events"][-1]["seq"] == cursor["seq"])
 
     async def _steps(self, tab: Tab, steps: tuple[schedule.Step, ...]) -> None:
         for step in steps:
@@ -142,15 +156,14 @@ class Run:
             await tab.do(step)
 
     async def _judge(self, tabs: list[Tab], trouble: list[str]) -> None:
-        welcomes = tabs[0].frames("welcome")
-        sid = str(welcomes[0]["session"]) if welcomes else "?"
+        sid = _session(tabs)
         document: Frame | None = None
         if any(tab.asked for tab in tabs):
             with suppress(TooLate):
                 document = await until(lambda: self._export(sid), timeout=PATIENCE, what="an export", every=0.3)
             if not document:
                 trouble.append(f"I1 no export of {sid} within {PATIENCE:g} s")
-            elif document == {"gone": True}:
+            elif document == GONE:
                 trouble.append(f"I1 conversation {sid} is gone")
                 document = None
         self._court.claims.read([replica.log_path for replica in self._cluster.replicas])
@@ -166,7 +179,7 @@ class Run:
                         document: Frame = answer.json()
                         return document
                     if answer.status_code == 404:
-                        return {"gone": True}
+                        return dict(GONE)
         return None
 
     async def _left_behind(self) -> list[str]:
@@ -178,6 +191,11 @@ class Run:
             keys = await asyncio.to_thread(redis.command, "KEYS", pattern)
             found += [f"{what}: {key.decode()}" for key in keys]
         return found
+
+
+def _session(tabs: list[Tab]) -> str:
+    welcomes = tabs[0].frames("welcome")
+    return str(welcomes[0]["session"]) if welcomes else "?"
 
 
 def _quiet(tabs: list[Tab]) -> bool:

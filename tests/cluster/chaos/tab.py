@@ -5,6 +5,7 @@ It must never judge what it sees, nor wait for ever: what takes longer than PATI
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -83,6 +84,16 @@ class Tab(Client):
                 await self._say({"type": "sign_out"})
             case Act.IDLE:
                 await asyncio.sleep(step.amount)
+
+    async def heard(self) -> None:
+        """Until a replica has done all that was said: it answers a ping after that. Raises TooLate."""
+        for number in range(int(PATIENCE)):
+            since = len(self.log.records)
+            await self._say({"type": "ping", "t": number})
+            with suppress(TooLate):
+                await self.wait_frame("pong", since=since, timeout=1)
+                return
+        raise TooLate(f"{self.log.name}: no pong")
 
     async def end(self) -> None:
         """End the conversation, again if that is refused, until it is heard of."""

@@ -22,9 +22,9 @@ from app.core.limits import MAX_FRAME
 from app.edge.first_words import PatientHttp
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
-from app.engine.answering import where
 from app.leaving import StoppedEarly, threads_left
 from app.listening import allow_open_files
+from app.observe.logs import where
 from app.settings import Settings
 from app.wiring import Replica, open_replica
 

@@ -25,6 +25,7 @@ from app.core.turn import Allowance, AnswerTooLongError
 from app.engine.calls import Lease
 from app.engine.draft import Draft
 from app.engine.run import Run
+from app.observe.logs import where
 
 
 class _Stopped(Exception):
@@ -95,9 +96,7 @@ class Answering:
             return "too_long"
         except (UnreadableError, StoreRefusedError) as error:
             return self._failed(lease, error)
-        except StoreUnavailableError:
-            raise
-        except (asyncio.CancelledError, KeyboardInterrupt):
+        except (StoreUnavailableError, asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - any error of its own ends the turn, SystemExit and others, too
             return self._failed(lease, error)
@@ -155,12 +154,3 @@ async def _settle(run: Run, before: int) -> None:
         await asyncio.sleep(0)  # one that hasn't been delivered yet; before Python 3.13 `uncancel` leaves it
     while run.task.cancelling() > before:
         run.task.uncancel()
-
-
-def where(error: BaseException) -> str:
-    """What kind of error, and where: an exception's text may quote the customer (I10)."""
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    place = "" if frame is None else f" at {frame.tb_frame.f_code.co_name}:{frame.tb_lineno}"
-    return f"{type(error).__name__}{place}"

@@ -19,7 +19,7 @@ from app.core import limits
 from app.core.errors import BatonError, FencedError, SessionGoneError, StaleError, StoreUnavailableError
 from app.core.messages import assistant_body
 from app.core.turn import Answer, AnswerTooLongError
-from app.engine.answering import Answering, where
+from app.engine.answering import Answering
 from app.engine.calls import Commit, Committed, Lease, Versioned
 from app.engine.draft import Draft
 from app.engine.heads import Heads
@@ -27,6 +27,7 @@ from app.engine.owed import Owed
 from app.engine.ports import Store
 from app.engine.run import Run
 from app.engine.writer import AnswerWriter, Ticker
+from app.observe.logs import where
 from app.observe.metrics import Metrics
 
 APOLOGY: Final = "I'm sorry, something went wrong with this answer. Please try again, or ask for a person."

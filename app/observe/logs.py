@@ -54,6 +54,15 @@ def configure(level: str, stream: BinaryIO | None = None) -> Callable[..., Filte
     return bound
 
 
+def where(error: BaseException) -> str:
+    """What kind of error, and where: an exception's text may quote the customer (I10)."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = "" if frame is None else f" at {frame.tb_frame.f_code.co_name}:{frame.tb_lineno}"
+    return f"{type(error).__name__}{place}"
+
+
 def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Processor: replace the values of refused keys, at any depth, and passwords in URLs (I10)."""
     return {key: _clean(key, value) for key, value in event.items()}

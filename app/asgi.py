@@ -77,6 +77,7 @@ class DrainingServer(uvicorn.Server):
 def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
     """The ASGI application. ``X-Forwarded-*`` is believed from ``trusted_proxies`` only."""
     pages: Any = Starlette(routes=[*replica.pages.routes(), *replica.admin.routes()])
+    pages.router.redirect_slashes = False  # an address is right or unknown
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         # A connection lives for hours below whatever stands here: no router and no middleware on its stack.

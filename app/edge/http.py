@@ -3,12 +3,9 @@
 Must never answer with anything of a conversation, nor serve a file that isn't in ``app/web``.
 """
 
-import hashlib
 import ipaddress
-import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Final
 
 import orjson
@@ -16,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.edge.assets import Assets
 from app.edge.auth import key_matches
 from app.observe.metrics import Metrics
 
@@ -32,8 +30,10 @@ _MODULE: Final = {
     "access-control-allow-origin": "*",
     "cross-origin-resource-policy": "cross-origin",
     "x-content-type-options": "nosniff",
-    "cache-control": "no-cache",
 }
+_FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
+# A site's page must find the widget also while the chat server is away (RFC 5861): what was written waits in it.
+_ENTRY: Final = {"cache-control": "public, max-age=300, stale-while-revalidate=604800, stale-if-error=604800"}
 
 
 def json_response(document: object, status: int = 200) -> Response:
@@ -59,33 +59,6 @@ def _from_loopback(request: Request) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Asset:
-    """One file of ``app/web`` as it is served."""
-
-    content: bytes
-    kind: str
-    tag: str
-
-    def response(self, request: Request, headers: dict[str, str]) -> Response:
-        """The file, or 304 if the client has it (RFC 9110 §13.1.2)."""
-        if request.headers.get("if-none-match") == self.tag:
-            return Response(status_code=304, headers={**headers, "etag": self.tag})
-        return Response(self.content, 200, {**headers, "etag": self.tag}, self.kind)
-
-
-def load_assets() -> dict[str, Asset]:
-    """The files of ``app/web``, read once: nothing else can be asked for."""
-    assets = {}
-    for entry in files("app.web").iterdir():
-        kind = {"js": "text/javascript"}.get(entry.name.rpartition(".")[2]) or mimetypes.guess_type(entry.name)[0]
-        if entry.is_file() and kind is not None and not entry.name.endswith((".py", ".json")):
-            content = entry.read_bytes()
-            tag = '"' + hashlib.sha256(content).hexdigest()[:24] + '"'
-            assets[entry.name] = Asset(content, kind + "; charset=utf-8", tag)
-    return assets
-
-
-@dataclass(frozen=True, slots=True)
 class Pages:
     """The routes that need no conversation. ``not_ready`` answers with the reason, or None."""
 
@@ -94,7 +67,7 @@ class Pages:
     replica: str
     not_ready: Callable[[], str | None]
     measure: Callable[[], None]
-    assets: dict[str, Asset]
+    assets: Assets
 
     def routes(self) -> list[Route]:
         """For Starlette."""
@@ -103,8 +76,9 @@ class Pages:
             Route("/readyz", self.ready),
             Route("/metrics", self.metrics_text),
             Route("/", self.page),
-            Route("/widget.js", self.widget),
-            Route("/static/{name}", self.static),
+            Route("/widget.js", self.entry),
+            Route("/sdk.js", self.entry),
+            Route("/static/{version}/{path:path}", self.static),
         ]
 
     async def health(self, _request: Request) -> Response:
@@ -127,17 +101,24 @@ class Pages:
 
     async def page(self, request: Request) -> Response:
         """The demo page."""
-        return self._asset(request, "index.html", {**_PAGE, "cache-control": "no-cache"})
+        return self._asset(request, "demo/index.html", {**_PAGE, "cache-control": "no-cache"})
 
-    async def widget(self, request: Request) -> Response:
-        """The widget for other sites."""
-        return self._asset(request, "widget.js", _MODULE)
+    async def entry(self, request: Request) -> Response:
+        """The widget, or the SDK, for other sites: a few lines that name the version to load."""
+        return self._asset(request, request.url.path.removeprefix("/"), {**_MODULE, **_ENTRY})
 
     async def static(self, request: Request) -> Response:
-        """The modules of the page and the widget."""
-        name = request.path_params["name"]
-        return self._asset(request, name, _MODULE if name != "index.html" else _PAGE)
+        """The modules of the page and the widget. What follows a dot after the version only makes a new address."""
+        version, path = request.path_params["version"].partition(".")[0], request.path_params["path"]
+        if version != self.assets.version or path.endswith(".html"):
+            return not_found()
+        return self._asset(request, path, {**_MODULE, **_FOREVER})
 
     def _asset(self, request: Request, name: str, headers: dict[str, str]) -> Response:
-        asset = self.assets.get(name)
-        return json_response({"error": "not_found"}, 404) if asset is None else asset.response(request, headers)
+        asset = self.assets.files.get(name)
+        return not_found() if asset is None else asset.response(request, headers)
+
+
+def not_found() -> Response:
+    """404; it isn't kept: another replica may have what this one doesn't know yet."""
+    return json_response({"error": "not_found"}, 404)

@@ -15,9 +15,10 @@ from typing import Final
 import structlog
 
 from app.edge.admin import Admin
+from app.edge.assets import load_assets
 from app.edge.auth import Identities, Tokens
 from app.edge.drain import Drain
-from app.edge.http import Pages, load_assets
+from app.edge.http import Pages
 from app.edge.websocket import Door, Rules, Services, WebSocketEndpoint
 from app.engine.embedding import Baton
 from app.fanout.hub import Hub

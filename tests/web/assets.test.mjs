@@ -6,7 +6,8 @@ import test from 'node:test';
 
 const WEB = new URL('../../app/web/', import.meta.url);
 const read = (/** @type {string} */ name) => readFileSync(new URL(name, WEB), 'utf8');
-const modules = readdirSync(WEB).filter((name) => name.endsWith('.js'));
+const files = readdirSync(WEB, { recursive: true });
+const modules = files.filter((name) => name.endsWith('.js'));
 
 test('a module is at most 150 lines and says first what it is for and what it must never do', () => {
   for (const name of modules) {
@@ -23,17 +24,27 @@ test('text is never parsed as HTML, nor as a program', () => {
 });
 
 test('the page needs no inline script or style, so that a strict policy holds', () => {
-  const page = read('index.html');
+  const page = read('demo/index.html');
   assert(!/\sstyle=|<style|\son[a-z]+=|javascript:/i.test(page));
   for (const [, attributes, body] of page.matchAll(/<script([^>]*)>([\s\S]*?)<\/script>/g)) {
-    assert(attributes?.includes('src="/static/') && body === '', 'scripts come from files');
+    assert(attributes?.includes('src="/static/{{version}}/') && body === '', 'scripts come from files');
   }
 });
 
 test('every file that a page or a module names is there', () => {
-  const named = [...read('index.html').matchAll(/"\/static\/([^"]+)"/g), ...modules.flatMap((name) => (
-    [...read(name).matchAll(/(?:from '\.\/|at\('\/static\/)([^']+)'/g)]))];
+  const named = [...read('demo/index.html').matchAll(/"\/static\/\{\{version\}\}\/([^"]+)"/g)].map(([, name]) => name);
+  for (const name of modules) {
+    const imports = [...read(name).matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)].map(([, path]) => path ?? '');
+    named.push(...imports.map((path) => path.replace('./static/{{version}}/', './'))
+      .map((path) => new URL(path, `http://web/${name}`).pathname.slice(1)));
+  }
   assert(named.length > 10);
-  const files = readdirSync(WEB);
-  for (const [, name] of named) assert(files.includes(name ?? ''), name);
+  for (const name of named) assert(files.includes(name ?? ''), name);
+});
+
+test('what the server strips from a module is comments only', () => {
+  for (const name of modules) {
+    const strings = read(name).match(/`[^`]*`/g) ?? [];
+    for (const text of strings) assert(!/^[ \t]*(\/\*\*|\/\/)/m.test(text), `${name}: ${text.slice(0, 80)}`);
+  }
 });

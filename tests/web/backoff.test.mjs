@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { CEILING_MS, FLOOR_MS, backoff } from '../../app/web/backoff.js';
+import { CEILING_MS, FLOOR_MS, backoff } from '../../app/web/sdk/backoff.js';
 import { seeded } from './support.mjs';
 
 test('every delay is between half a second and twenty', () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { CLOSE_CODES, closeAction } from '../../app/web/protocol.js';
+import { CLOSE_CODES, closeAction } from '../../app/web/sdk/protocol.js';
 import { Browser, welcome } from './support.mjs';
 
 /** A tab that is welcomed, and the sockets it opens. */

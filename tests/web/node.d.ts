@@ -18,7 +18,7 @@ declare module 'node:assert/strict' {
 
 declare module 'node:fs' {
   export function readFileSync(path: URL, encoding: 'utf8'): string;
-  export function readdirSync(path: URL): string[];
+  export function readdirSync(path: URL, options?: { recursive: boolean }): string[];
 }
 
 interface ImportMeta {

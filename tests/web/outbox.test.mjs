@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { Outbox } from '../../app/web/outbox.js';
-import { SafeStorage } from '../../app/web/storage.js';
+import { Outbox } from '../../app/web/sdk/outbox.js';
+import { SafeStorage } from '../../app/web/sdk/storage.js';
 import { memoryStorage } from './support.mjs';
 
 /** @param {any} [storage] */

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { eventRows, liveRows, pendingRows } from '../../app/web/rows.js';
-import { EMPTY, reduce } from '../../app/web/transcript.js';
+import { eventRows, liveRows, pendingRows } from '../../app/web/widget/rows.js';
+import { EMPTY, reduce } from '../../app/web/sdk/transcript.js';
 import { STATE, answered, asked, delta, ended, welcome } from './support.mjs';
 
 /** @param {any[]} frames */

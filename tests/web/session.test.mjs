@@ -6,7 +6,7 @@ import test from 'node:test';
 import { Browser, answered, asked, delta, ended, memoryStorage, welcome } from './support.mjs';
 
 const TOKEN = 'baton:server.test:token';
-/** @typedef {import('../../app/web/session.js').Session} Session */
+/** @typedef {import('../../app/web/sdk/session.js').Session} Session */
 const shown = (/** @type {Session} */ session) => session.transcript.events.map(({ seq }) => seq);
 const waiting = (/** @type {Session} */ session) => session.pending.map(({ text, state }) => `${text} ${state}`);
 

@@ -3,7 +3,7 @@
  * storage that can refuse. Nothing here may wait for real time.
  */
 
-import { connect } from '../../app/web/session.js';
+import { connect } from '../../app/web/sdk/session.js';
 
 /** A clock that stands still until it is told to go. */
 export class Clock {

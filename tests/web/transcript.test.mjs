@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { EMPTY, caughtUp, cursor, reduce, running } from '../../app/web/transcript.js';
+import { EMPTY, caughtUp, cursor, reduce, running } from '../../app/web/sdk/transcript.js';
 import { STATE, answered, asked, delta, ended, seeded, welcome } from './support.mjs';
 
 /**
  * @param {any[]} frames @param {any} [from]
- * @returns {import('../../app/web/transcript.js').Transcript}
+ * @returns {import('../../app/web/sdk/transcript.js').Transcript}
  */
 const after = (frames, from = EMPTY) => frames.reduce(reduce, from);
 const begun = [welcome(), asked(1), { type: 'turn_start', turn: 1, attempt: 1 }];

@@ -3,8 +3,8 @@
  * the same from "being written" to "stored", so that a view never blinks. It must never know a document.
  */
 
-/** @typedef {import('./protocol.js').Durable} Durable */
-/** @typedef {import('./protocol.js').StateBody} StateBody */
+/** @typedef {import('../sdk/protocol.js').Durable} Durable */
+/** @typedef {import('../sdk/protocol.js').StateBody} StateBody */
 /** @typedef {'queued'|'sent'|'acked'|'failed'|'stored'|null} Delivery */
 
 /**
@@ -41,7 +41,7 @@ export function eventRows(events) {
 }
 
 /**
- * @param {import('./transcript.js').Transcript} transcript
+ * @param {import('../sdk/transcript.js').Transcript} transcript
  * @returns {Row[]} one row while an answer is being written; without text before its first word
  */
 export function liveRows({ open: [turn], live }) {
@@ -51,7 +51,7 @@ export function liveRows({ open: [turn], live }) {
   return [{ ...BLANK, key, role: 'assistant', text: mine?.text ?? '', live: true }];
 }
 
-/** @param {readonly import('./outbox.js').Entry[]} entries @returns {Row[]} */
+/** @param {readonly import('../sdk/outbox.js').Entry[]} entries @returns {Row[]} */
 export function pendingRows(entries) {
   return entries.map(({ id, text, at, state, note }) => (
     { ...BLANK, key: `u:${id}`, role: 'user', text, at, delivery: state, id, hint: note }
@@ -59,7 +59,7 @@ export function pendingRows(entries) {
 }
 
 /**
- * @param {import('./protocol.js').MessageEvent_} event
+ * @param {import('../sdk/protocol.js').MessageEvent_} event
  * @param {Map<number|null, number>} parts
  * @returns {Row}
  */
@@ -72,7 +72,7 @@ function messageRow({ role, text, name, at, id, seq, turn }, parts) {
   return { ...row, key: `a:${turn}:${part}` };
 }
 
-/** @param {import('./protocol.js').TurnEnd['status']} status @returns {string|null} */
+/** @param {import('../sdk/protocol.js').TurnEnd['status']} status @returns {string|null} */
 function endNote(status) {
   if (status === 'cancelled') return 'Stopped';
   return status === 'failed' ? 'This answer could not be finished' : null;

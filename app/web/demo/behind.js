@@ -3,9 +3,9 @@
  * must never show a token or the text of a message.
  */
 
-import { element } from './list.js';
+import { element } from '../widget/list.js';
 
-/** @typedef {import('./session.js').Session} Session */
+/** @typedef {import('../sdk/session.js').Session} Session */
 /** @typedef {{direction: 'in'|'out', frame: Record<string, any>}} Passed */
 
 const KEEP = 150;

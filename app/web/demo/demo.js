@@ -4,8 +4,8 @@
  */
 
 import { Behind } from './behind.js';
-import { MessageList } from './list.js';
-import { connect } from './session.js';
+import { MessageList } from '../widget/list.js';
+import { connect } from '../sdk/session.js';
 
 /** @template {HTMLElement} T @param {string} id @param {new () => T} type @returns {T} */
 function byId(id, type) {

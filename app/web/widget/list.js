@@ -46,7 +46,7 @@ export class MessageList {
     this.scroller.scrollTop = this.scroller.scrollHeight;
   }
 
-  /** @param {import('./session.js').Session} session @returns {number} rows shown */
+  /** @param {import('../sdk/session.js').Session} session @returns {number} rows shown */
   render({ transcript, pending }) {
     const { events } = transcript;
     if (events !== this.stored.events) this.stored = { events, rows: eventRows(events) };

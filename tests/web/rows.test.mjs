@@ -5,12 +5,13 @@ import test from 'node:test';
 
 import { eventRows, liveRows, pendingRows } from '../../app/web/widget/rows.js';
 import { EMPTY, reduce } from '../../app/web/sdk/transcript.js';
+import { EN } from '../../app/web/widget/words.js';
 import { STATE, answered, asked, delta, ended, welcome } from './support.mjs';
 
 /** @param {any[]} frames */
 const rowsOf = (frames) => {
   const t = frames.reduce(reduce, EMPTY);
-  return [...eventRows(t.events), ...liveRows(t)];
+  return [...eventRows(t.events, EN), ...liveRows(t)];
 };
 const begun = [welcome(), asked(1), { type: 'turn_start', turn: 1, attempt: 1 }];
 
@@ -24,8 +25,8 @@ test('an answer keeps its key from the first dot to the stored message', () => {
 test('a message keeps its key from queued to stored', () => {
   const state = /** @type {const} */ ('queued');
   const entry = { id: 'x', text: 't', at: 1, session: null, state, reason: null, note: null, notBefore: 0, tries: 0 };
-  const [pending] = pendingRows([entry]);
-  const [stored] = eventRows([asked(1, { id: 'x' })]);
+  const [pending] = pendingRows([entry], EN);
+  const [stored] = eventRows([asked(1, { id: 'x' })], EN);
   assert.deepEqual([pending?.key, stored?.key], ['u:x', 'u:x']);
   assert.deepEqual([pending?.delivery, stored?.delivery], ['queued', 'stored']);
 });
@@ -46,7 +47,7 @@ test('stopped, failed and changes of state are told in a few words', () => {
     state(4, { auth: 'authenticated', customer_name: 'Ada' }), state(5, { auth: 'authenticated', handoff: 'active' }),
     state(6, { auth: 'authenticated', handoff: 'active' }), state(7, { ended: true }),
   ]);
-  assert.deepEqual(eventRows(events).slice(1).map(({ text }) => text), [
+  assert.deepEqual(eventRows(events, EN).slice(1).map(({ text }) => text), [
     'Stopped', 'This answer could not be finished', 'Verified as Ada', 'A person has joined',
     'The conversation was ended',
   ]);

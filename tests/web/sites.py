@@ -46,8 +46,8 @@ class Front:
                     for way in ways:
                         way.cancel()
                     await asyncio.gather(*ways, return_exceptions=True)
-        except OSError:
-            pass  # nobody listens there: the browser sees a closed connection, which is the point
+        except (OSError, asyncio.CancelledError):
+            pass  # nobody listens there, or the test ends: the browser sees a closed connection, which is the point
         finally:
             self._pipes.discard(pipe)
             for end in (writer, upstream):
@@ -66,32 +66,43 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 class Shop:
-    """A page of another origin that embeds the widget."""
+    """A page of another origin that embeds the widget; every path is the same page.
+
+    `widget`: address of the script. `attributes`: of the element. `page`: of `<html>`. `headers`: more response headers.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.widget = ""
+        self.attributes = ""
+        self.page = 'lang="en"'
+        self.headers: dict[str, str] = {}
+        self.body = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request, one answer."""
         await reader.readuntil(b"\r\n\r\n")
         body = (
-            "<!doctype html><link rel=icon href=data:,><title>A shop</title><h1>A shop</h1>"
-            f'<script type="module" src="{self.widget}"></script><baton-chat></baton-chat>'
+            f"<!doctype html><html {self.page}><head><meta charset=utf-8><link rel=icon href=data:,><title>A shop</title>"
+            '<meta name=viewport content="width=device-width, initial-scale=1"></head>'
+            f"<body><main><h1>A shop</h1><p>What it sells.</p><a href=/other>Another page</a>{self.body}</main>"
+            f'<script type="module" src="{self.widget}"></script><baton-chat {self.attributes}></baton-chat></body></html>'
         ).encode()
-        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode() + body)
+        headers = {"Content-Type": "text/html", "Content-Length": str(len(body)), "Connection": "close", **self.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode() + body)
         await writer.drain()
         writer.close()
 
 
 @asynccontextmanager
-async def shop_site() -> AsyncIterator[Shop]:
-    """The shop, on a port of loopback."""
+async def shop_site(server: str = "") -> AsyncIterator[Shop]:
+    """The shop, on a port of loopback. `server`: of the chat."""
     shop = Shop()
-    server = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
-    shop.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    shop.widget = f"{server}/widget.js"
+    listening = await asyncio.start_server(shop.serve, "127.0.0.1", 0)
+    shop.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
         yield shop
     finally:
-        server.close()
+        listening.close()

@@ -1,39 +1,34 @@
 /**
- * Rows to elements: a keyed list that touches only what changed and keeps its place while people read. Text is put in
- * as text; it must never be parsed as HTML, whoever wrote it.
+ * Rows to elements: a keyed list that touches only what changed and keeps its place while people read. It must never
+ * move what a person is reading: what comes in above pushes nothing down, what grows below pulls nothing up.
  */
 
-import { eventRows, liveRows, pendingRows } from './rows.js';
+import { same } from './row.js';
+import { arranged, eventRows, liveRows, pendingRows } from './rows.js';
 
 /** @typedef {import('./rows.js').Row} Row */
-/** @typedef {{retry: (id: string) => void, discard: (id: string) => void}} Actions */
 
-const DELIVERY = {
-  queued: 'Waiting to be sent', sent: 'Sending', acked: 'Stored', failed: 'Not sent', stored: 'Delivered',
-};
-const STICK_PX = 96;
-
-/**
- * @template {keyof HTMLElementTagNameMap} K
- * @param {K} tag @param {string} [className] @param {string} [text]
- * @returns {HTMLElementTagNameMap[K]}
- */
-export function element(tag, className = '', text = '') {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text) made.textContent = text;
-  return made;
-}
+const STICK_PX = 80;
 
 export class MessageList {
-  /** @param {HTMLElement} scroller that holds `list` @param {HTMLElement} list @param {Actions} actions */
-  constructor(scroller, list, actions) {
+  /**
+   * @param {HTMLElement} scroller that holds `list`
+   * @param {HTMLElement} list
+   * @param {import('./row.js').RowView} view
+   */
+  constructor(scroller, list, view) {
     this.scroller = scroller;
     this.list = list;
-    this.actions = actions;
+    this.view = view;
     /** @type {Map<string, {row: Row, node: HTMLElement}>} */
     this.shown = new Map();
-    this.stored = { events: /** @type {readonly any[]} */ ([]), rows: /** @type {Row[]} */ ([]) };
+    this.stored = { events: /** @type {readonly any[]|null} */ (null), rows: /** @type {Row[]} */ ([]) };
+    this.stick = true;
+    this.top = 0;
+    // What was only estimated while it was out of view grows when it comes into it.
+    this.sizes = new ResizeObserver(() => { if (this.stick) this.toEnd(); });
+    this.sizes.observe(list);
+    this.sizes.observe(scroller);
   }
 
   /** The newest row is in view, or nearly. */
@@ -43,82 +38,89 @@ export class MessageList {
   }
 
   toEnd() {
+    this.stick = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
+  }
+
+  /** Whether the list follows what is new: not once a person went up. */
+  scrolled() {
+    const { scrollTop } = this.scroller;
+    if (this.atEnd) this.stick = true;
+    else if (scrollTop < this.top) this.stick = false;
+    this.top = scrollTop;
   }
 
   /** @param {import('../sdk/session.js').Session} session @returns {number} rows shown */
   render({ transcript, pending }) {
+    const { words } = this.view;
     const { events } = transcript;
-    if (events !== this.stored.events) this.stored = { events, rows: eventRows(events) };
-    const rows = [...this.stored.rows, ...liveRows(transcript), ...pendingRows(pending)];
-    const stick = this.atEnd;
-    const { scrollHeight, scrollTop } = this.scroller;
-    const older = this.list.firstElementChild !== this.place(rows);
-    if (stick) this.toEnd();
-    else if (older) this.scroller.scrollTop = scrollTop + this.scroller.scrollHeight - scrollHeight;
-    return rows.length;
+    const fresh = events !== this.stored.events;
+    if (fresh) this.stored = { events, rows: arranged(eventRows(events, words)) };
+    const { rows } = this.stored;
+    const tail = arranged([...liveRows(transcript), ...pendingRows(pending, words)], rows.at(-1) ?? null);
+    const anchor = this.stick ? null : this.anchor();
+    this.place(fresh ? [...rows, ...tail] : tail, fresh ? null : rows.at(-1)?.key ?? null);
+    if (this.stick) this.toEnd();
+    else anchor?.();
+    return rows.length + tail.length;
   }
 
-  /** @param {Row[]} rows @returns {Element|null} what was first before */
-  place(rows) {
-    const first = this.list.firstElementChild;
-    const keys = new Set(rows.map(({ key }) => key));
-    for (const [key, { node }] of this.shown) {
-      if (keys.has(key)) continue;
-      node.remove();
-      this.shown.delete(key);
+  /** @returns {() => void} puts what is at the top of the view back to where it was */
+  anchor() {
+    const { top } = this.scroller.getBoundingClientRect();
+    const rows = this.list.children;
+    let [from, to] = [0, rows.length];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((rows[middle]?.getBoundingClientRect().bottom ?? 0) > top) to = middle;
+      else from = middle + 1;
     }
-    let at = this.list.firstElementChild;
+    const first = rows[from];
+    if (first === undefined) return () => {};
+    const before = first.getBoundingClientRect().top;
+    return () => { if (first.isConnected) this.scroller.scrollTop += first.getBoundingClientRect().top - before; };
+  }
+
+  /** @param {Row[]} rows in order @param {string|null} after the key of the row that these follow; null: they are all */
+  place(rows, after) {
+    const last = after === null ? null : this.shown.get(after)?.node ?? null;
+    let at = last === null ? this.list.firstElementChild : last.nextElementSibling;
+    const keys = new Set(rows.map(({ key }) => key));
+    for (let old = at; old !== null;) {
+      const next = old.nextElementSibling;
+      const key = /** @type {HTMLElement} */ (old).dataset.key ?? '';
+      if (!keys.has(key)) {
+        if (old === at) at = next;
+        old.remove();
+        this.shown.delete(key);
+      }
+      old = next;
+    }
     for (const row of rows) {
       const node = this.node(row);
       if (node === at) at = node.nextElementSibling;
       else this.list.insertBefore(node, at);
     }
-    return first;
   }
 
   /** @param {Row} row @returns {HTMLElement} */
   node(row) {
     const known = this.shown.get(row.key);
-    if (known && same(known.row, row)) return known.node;
-    const node = known?.node ?? element('li');
-    if (!known) node.append(element('div', 'text'), element('div', 'meta'));
-    node.className = ['row', row.role, row.live ? 'live' : '', row.delivery ?? ''].filter(Boolean).join(' ');
-    node.setAttribute('aria-busy', String(row.live));
-    const [text, meta] = /** @type {[HTMLElement, HTMLElement]} */ (/** @type {unknown} */ (node.children));
-    if (text.textContent !== row.text) text.textContent = row.text;
-    text.classList.toggle('waiting', row.live && row.text === '');
-    if (!row.live || !known) meta.replaceChildren(...this.meta(row));
+    if (known !== undefined && same(known.row, row)) return known.node;
+    const node = known?.node ?? this.view.create(row);
+    if (known === undefined) node.dataset.key = row.key;
+    else this.view.update(node, row, known.row);
     this.shown.set(row.key, { row, node });
     return node;
   }
 
-  /** @param {Row} row @returns {HTMLElement[]} */
-  meta(row) {
-    const { id, delivery } = row;
-    if (row.role === 'note') return [];
-    const parts = row.name ? [element('span', 'name', row.name)] : [];
-    if (row.at !== null) parts.push(element('time', '', clock(row.at)));
-    if (delivery !== null) parts.push(element('span', 'delivery', row.hint ?? DELIVERY[delivery]));
-    if (delivery === 'failed' && id !== null) {
-      parts.push(button('Send again', () => this.actions.retry(id)), button('Remove', () => this.actions.discard(id)));
-    }
-    return parts;
+  close() { this.sizes.disconnect(); }
+
+  /** Begins anew: other words, another conversation. */
+  clear() {
+    this.list.replaceChildren();
+    this.shown.clear();
+    this.stored = { events: null, rows: [] };
+    this.stick = true;
   }
-}
-
-/** @param {Row} a @param {Row} b */
-function same(a, b) {
-  return a.text === b.text && a.live === b.live && a.delivery === b.delivery && a.hint === b.hint && a.role === b.role;
-}
-
-/** @param {number} at ms since 1970 */
-const clock = (at) => new Date(at).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
-
-/** @param {string} label @param {() => void} act */
-function button(label, act) {
-  const made = element('button', 'link', label);
-  made.type = 'button';
-  made.addEventListener('click', act);
-  return made;
 }

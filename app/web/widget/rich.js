@@ -1,0 +1,110 @@
+/**
+ * Text with a little form – bold, code, lists, links – as a tree, and the tree as elements. It must never let through
+ * anything else: what it doesn't know is text, and a link leads to http, https, mail or a phone.
+ */
+
+import { make } from './dom.js';
+
+/** @typedef {{kind: 'text'|'bold'|'code'|'link', text: string, href?: string}} Span */
+/**
+ * @typedef {object} Block
+ * @property {'p'|'h'|'ul'|'ol'|'pre'} kind
+ * @property {string[]} lines of a list one an item
+ * @property {number} start of a numbered list
+ */
+
+const ITEM = /^\s{0,3}(?:[-*•]|(\d{1,4})[.)])\s+(.*)$/;
+const SPANS = new RegExp([
+  '\\*\\*([^*\\n]+)\\*\\*', '`([^`\\n]+)`',
+  '\\[([^\\]\\n]{1,300})\\]\\(((?:https?:\\/\\/|mailto:|tel:)[^\\s()]{1,2000})\\)', '(https?:\\/\\/[^\\s<>"]{1,2000})',
+].join('|'), 'g');
+
+/** @param {string} text @returns {Block[]} */
+export function blocks(text) {
+  /** @type {Block[]} */
+  const found = [];
+  /** @type {Block|null} */
+  let open = null;
+  const begin = (/** @type {Block['kind']} */ kind, start = 1) => {
+    open = { kind, lines: [], start };
+    found.push(open);
+    return open;
+  };
+  for (const line of text.split('\n')) {
+    const current = /** @type {Block|null} */ (open);
+    const item = ITEM.exec(line);
+    const heading = /^#{1,4}\s+(.*)$/.exec(line);
+    if (line.startsWith('```')) open = current?.kind === 'pre' ? null : begin('pre');
+    else if (current?.kind === 'pre') current.lines.push(line);
+    else if (line.trim() === '') open = null;
+    else if (item) {
+      const kind = item[1] === undefined ? 'ul' : 'ol';
+      (current?.kind === kind ? current : begin(kind, Number(item[1] ?? 1))).lines.push(item[2] ?? '');
+    } else if (heading) {
+      begin('h').lines.push(heading[1] ?? '');
+      open = null;
+    } else if (current !== null && /^(ul|ol)$/.test(current.kind) && /^\s+\S/.test(line)) {
+      current.lines.push(`${current.lines.pop()}\n${line.trim()}`);
+    } else (current?.kind === 'p' ? current : begin('p')).lines.push(line);
+  }
+  return found;
+}
+
+/** @param {string} text @returns {Span[]} */
+export function spans(text) {
+  /** @type {Span[]} */
+  const found = [];
+  let at = 0;
+  for (const match of text.matchAll(SPANS)) {
+    const [whole, bold, code, label, target, bare] = match;
+    if (match.index > at) found.push({ kind: 'text', text: text.slice(at, match.index) });
+    at = match.index + whole.length;
+    if (bold !== undefined) found.push({ kind: 'bold', text: bold });
+    else if (code !== undefined) found.push({ kind: 'code', text: code });
+    else if (target !== undefined) found.push({ kind: 'link', text: label ?? target, href: target });
+    else {
+      const href = (bare ?? '').replace(/[.,;:!?)\]}'*]+$/, '');
+      at = match.index + href.length;
+      found.push({ kind: 'link', text: href, href });
+    }
+  }
+  if (at < text.length) found.push({ kind: 'text', text: text.slice(at) });
+  return found;
+}
+
+/** @type {WeakMap<Element, string>} what a block was made of: only those that changed are made anew */
+const sources = new WeakMap();
+
+/** Shows `text` in `node`. An answer that grows keeps its finished blocks. @param {HTMLElement} node @param {string} text */
+export function show(node, text) {
+  const wanted = blocks(text);
+  wanted.forEach((block, n) => {
+    const source = JSON.stringify(block);
+    const shown = node.children[n];
+    if (shown !== undefined && sources.get(shown) === source) return;
+    const made = blockNode(block);
+    sources.set(made, source);
+    if (shown === undefined) node.append(made);
+    else shown.replaceWith(made);
+  });
+  while (node.children.length > wanted.length) node.lastElementChild?.remove();
+}
+
+/** @param {Block} block @returns {HTMLElement} */
+function blockNode({ kind, lines, start }) {
+  if (kind === 'pre') return make('pre', { tabIndex: 0 }, make('code', {}, lines.join('\n')));
+  if (kind === 'ul') return make('ul', {}, ...lines.map((line) => make('li', { dir: 'auto' }, ...inline(line))));
+  if (kind === 'ol') return make('ol', { start }, ...lines.map((line) => make('li', { dir: 'auto' }, ...inline(line))));
+  return make('p', { dir: 'auto', className: kind }, ...inline(lines.join('\n')));
+}
+
+/** @param {string} text @returns {Node[]} */
+function inline(text) {
+  return spans(text).map((span) => {
+    if (span.kind === 'text') return document.createTextNode(span.text);
+    if (span.kind === 'code') return make('code', {}, span.text);
+    if (span.kind === 'bold') return make('strong', {}, ...inline(span.text));
+    const { href } = span;
+    return make('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow', title: href }, span.text);
+  });
+}

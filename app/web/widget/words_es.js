@@ -1,0 +1,33 @@
+/** The words of the widget in Spanish. It must never hold a key that English doesn't have. */
+
+/** @type {import('./words.js').Words} */
+export const ES = {
+  label: 'Chatea con nosotros', close: 'Cerrar el chat', menu: 'Más', message: 'Mensaje', write: 'Escribe un mensaje',
+  send: 'Enviar', stop: 'Detener la respuesta', latest: 'Mensajes más recientes', messages: 'Conversación',
+  greeting: '¿En qué podemos ayudarte?', suggestions: 'Sugerencias', older: 'Cargando mensajes anteriores',
+  loading: 'Conectando…', unreachable: 'Ahora no se puede acceder al chat. Seguimos intentándolo.',
+  you: 'Tú', assistant: 'Asistente', agent: 'Atención al cliente', system: 'Aviso',
+  assistant_hint: 'respuesta automática', agent_hint: 'una persona',
+  today: 'Hoy', yesterday: 'Ayer',
+  queued: 'Pendiente de envío', sent: 'Enviando…', acked: 'Enviado', stored: 'Entregado', failed: 'No enviado',
+  retry: 'Enviar de nuevo', discard: 'Quitar', writing: 'está escribiendo', typing: '{name} está escribiendo',
+  reconnecting: 'Reconectando…', offline: 'Sin conexión. Lo que escribas se guarda y se envía después.',
+  online: 'Conectado de nuevo.', again: 'Probar ahora', stopped: 'El chat no está disponible.',
+  new: 'Nueva conversación', end: 'Terminar la conversación', download: 'Descargar la conversación', sound: 'Sonido',
+  cancel: 'Cancelar',
+  confirm_end: '¿Terminar esta conversación?', confirm_new: '¿Empezar una conversación nueva? Dejarás esta.',
+  ended: 'Esta conversación ha terminado.', gone: 'La conversación anterior ya no está disponible. Esta es nueva.',
+  unread_one: '{n} mensaje nuevo', unread_other: '{n} mensajes nuevos',
+  length: '{n} de {most} caracteres',
+  queue: 'Esperas a una persona. Tu lugar: {n}', queue_unknown: 'Esperas a una persona.',
+  with_agent: 'Hablas con una persona.', no_person: 'Detenido',
+  note_cancelled: 'Detenido', note_failed: 'No se pudo terminar esta respuesta', note_ended: 'La conversación terminó',
+  note_waiting: 'Esperando a una persona', note_active: 'Se ha unido una persona', note_resolved: 'La persona se ha ido',
+  note_verified: 'Identidad confirmada', note_verified_as: 'Identidad confirmada: {name}', note_signed_out: 'Sesión cerrada',
+  note_locked: 'La verificación está bloqueada por ahora', note_expired: 'La verificación ha caducado',
+  error_unauthorized: 'No se pudo confirmar tu identidad.', error_session_gone: 'Se escribió en una conversación anterior.',
+  error_conversation_ended: 'Esta conversación ha terminado.', error_text_invalid: 'Este texto no se puede enviar.',
+  error_too_large: 'Este mensaje es demasiado largo.', error_rate_limited: 'Un poco rápido. Se envía en un momento.',
+  error_unavailable: 'Se guarda y se envía en cuanto sea posible.', error_bad_frame: 'Esto no se puede enviar.',
+  error_unknown_turn: 'No hay nada que detener.',
+};

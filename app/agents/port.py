@@ -3,7 +3,7 @@
 An agent must never keep anything between turns but in ``Head.fields.agent_states``: the next turn may run elsewhere.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -31,7 +31,8 @@ class Turn(msgspec.Struct, frozen=True):
     read-only: copy it to change it and yield a ``Change``. ``part`` messages of this turn are stored already, by an
     attempt before this one: go on with the next. ``partial`` is what the reader has already been shown of that one.
     ``now_ms`` is Unix milliseconds. ``mark`` with ``seq`` names the event that started the turn: every attempt has the
-    same, and no other event has it, also if a conversation begins anew under this id.
+    same, and no other event has it, also if a conversation begins anew under this id. ``context`` is what the site
+    says of where the customer was when writing (PROTOCOL: ``context``); nobody has verified it.
     """
 
     session_id: str
@@ -44,6 +45,7 @@ class Turn(msgspec.Struct, frozen=True):
     now_ms: int
     secret: Secret | None = None
     mark: str = ""
+    context: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,12 +178,18 @@ def _summary(task: Task, handoff: Handoff) -> Summary:
         issue = f"{earlier[-1]} / {issue}"[:MOST_TEXT]
     return Summary(
         issue=issue[:MOST_TEXT] or "not said yet",
-        tried=[f"{step['asked']}: {step['did']}".removeprefix(": ") for step in steps],
+        tried=[*(f"{step['asked']}: {step['did']}".removeprefix(": ") for step in steps), *_where_written(task)],
         reason=handoff.reason,
         mood=(None if task.hidden else mood(task.text)) or state["mood"],
         account=task.head.user.account_number if task.signed_in else None,
         next_steps=list(handoff.next_steps) or ["Read the conversation", "Answer the customer"],
     )
+
+
+def _where_written(task: Task) -> list[str]:
+    """The page that the customer was on, as the site says: one line, or none."""
+    page = "".join(letter if letter.isprintable() else " " for letter in task.turn.context.get("page", ""))
+    return [f"(written on the page {page[:MOST_TEXT]})"] if page.strip() else []
 
 
 def _asked(task: Task) -> str:

@@ -40,8 +40,8 @@ def decode(raw: str) -> ClientFrame:
         frame: ClientFrame = msgspec.convert(document, type=kind)
     except (msgspec.ValidationError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise BadFrameError("not a frame of baton.v1") from error
-    if isinstance(frame, Send) and not _encodable(frame.id):
-        raise BadFrameError("an id must be Unicode text")
+    if isinstance(frame, Send) and not all(map(_encodable, (frame.id, *frame.context.values()))):
+        raise BadFrameError("an id and a context must be Unicode text")
     if isinstance(frame, Ping):
         pong(frame)
     return frame

@@ -11,7 +11,7 @@ import orjson
 
 from app.core.errors import DocumentError, NewerSchemaError
 from app.core.limits import MAX_EVENTS
-from app.core.messages import Event, from_rfc3339, rfc3339, turn_end_body
+from app.core.messages import Context, Event, from_rfc3339, rfc3339, turn_end_body
 from app.core.session import SCHEMA, Head, head_document, head_from_document
 
 # Fields of the document that aren't the head's.
@@ -28,6 +28,7 @@ class _Message(msgspec.Struct, kw_only=True):
     at: str
     seq: int = 0
     turn: int | None = None
+    context: Context = {}
 
 
 class _Envelope(msgspec.Struct, kw_only=True):
@@ -62,7 +63,7 @@ def export(
     head_fields = head_document(head)
     last = rfc3339(events[-1].at_ms if events else created_ms)
     head_fields["user_context"]["last_interaction"] = last
-    keep = ("id", "seq", "role", "text", "at", "turn", "name", "category")
+    keep = ("id", "seq", "role", "text", "at", "turn", "name", "category", "context")
     return {
         "schema": schema,
         "session_id": session_id,

@@ -3,6 +3,7 @@
 Must never hold behaviour: which frame is allowed when is ``connection.py``; what it does is the engine.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -20,6 +21,9 @@ Turn = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 Token = Annotated[str, msgspec.Meta(max_length=4096)]
 Short = Annotated[str, msgspec.Meta(max_length=256)]
+ContextKey = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_.-]{1,40}\Z")]
+ContextValue = Annotated[str, msgspec.Meta(max_length=200)]
+Context = Annotated[dict[ContextKey, ContextValue], msgspec.Meta(max_length=12)]
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -39,10 +43,14 @@ class Hello(msgspec.Struct, tag="hello", frozen=True):
 
 
 class Send(msgspec.Struct, tag="send", frozen=True):
-    """A user message; ``id`` makes it idempotent for the conversation's life (I2)."""
+    """A user message; ``id`` makes it idempotent for the conversation's life (I2).
+
+    ``context`` is what the site says of where the customer was when writing it.
+    """
 
     id: MessageId
     text: str
+    context: Context = {}
 
 
 class Cancel(msgspec.Struct, tag="cancel", frozen=True):
@@ -110,6 +118,12 @@ class Event(msgspec.Struct, frozen=True):
         """The text of a message; empty for any other event."""
         return str(orjson.loads("{" + self.body).get("text", ""))
 
+    @property
+    def context(self) -> dict[str, str]:
+        """Where the customer was when writing a message, as the site says; empty for any other event."""
+        context: dict[str, str] = orjson.loads("{" + self.body).get("context", {})
+        return context
+
     def document(self) -> dict[str, Any]:
         """The event as a mapping, for export and for reading a text back."""
         document: dict[str, Any] = orjson.loads(self.frame())
@@ -141,9 +155,10 @@ def body(**fields: Any) -> bytes:
     return orjson.dumps(fields)[1:]
 
 
-def user_body(message_id: str, text: str) -> bytes:
-    """Body of a user's ``message``."""
-    return body(type="message", id=message_id, role="user", text=text, name=None)
+def user_body(message_id: str, text: str, context: Mapping[str, str] | None = None) -> bytes:
+    """Body of a user's ``message``; without a ``context`` it has no such field."""
+    said = {"context": dict(context)} if context else {}
+    return body(type="message", id=message_id, role="user", text=text, name=None, **said)
 
 
 def assistant_body(message_id: str, text: str, name: str | None, category: str | None) -> bytes:

@@ -138,7 +138,9 @@ class SocketSession:
     async def _send(self, frame: Send) -> None:
         services = self._services
         started = services.monotonic()
-        sent = await services.conversations.send(self._sid, frame.id, frame.text, self._may_create, self._client)
+        sent = await services.conversations.send(
+            self._sid, frame.id, frame.text, self._may_create, self._client, frame.context
+        )
         if sent.code is None:
             self._stored = True
             self._outbox.durable(messages.ack(frame.id, sent.seq, sent.duplicate))

@@ -112,6 +112,7 @@ class Answering:
         return Turn(
             lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, lease.part,
             draft.writer.answer.stored, self.wall_ms(), secret, lease.event.mark,
+            lease.event.context,
         )  # fmt: skip
 
     async def _take(self, run: Run, draft: Draft, piece: Piece) -> None:

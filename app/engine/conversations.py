@@ -3,7 +3,7 @@
 Must never know a socket: it gets ids and answers with what happened.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -72,9 +72,13 @@ class Conversations:
     new_mark: Callable[[], str]
     redact: Callable[[str, Head | None], str] | None = None
 
-    async def send(self, sid: str, message_id: str, text: str, epoch: str | None, client: str | None = None) -> Sent:
+    async def send(
+        self, sid: str, message_id: str, text: str, epoch: str | None, client: str | None = None,
+        context: Mapping[str, str] | None = None,
+    ) -> Sent:  # fmt: skip
         """Accept a user message, and run its turn if it is ours to run. ``client``: whose attempts at a secret count.
 
+        ``context`` is the site's, not the customer's: it stays as it is where the text is hidden.
         Raises ``StoreUnavailableError``, ``NewerSchemaError``, ``SessionGoneError``.
         """
         cached = await self._known(sid)
@@ -86,7 +90,8 @@ class Conversations:
                 # Also if it is no secret any more by now: it was written while it was one.
                 secret, shown, sealed = True, REDACTED, self.vault.seal(Secret(text, client), sid)
             rev = cached.rev if cached else ""
-            message = Message(sid, mark, message_id, user_body(message_id, shown), asking, sealed, rev, fresh)
+            body = user_body(message_id, shown, context)
+            message = Message(sid, mark, message_id, body, asking, sealed, rev, fresh)
             result = await self.store.accept(message)
             match result:
                 case Accepted():

@@ -21,6 +21,11 @@ FRAMES: list[tuple[dict[str, Any], Any]] = [
     ),
     ({"type": "hello", "after": {"epoch": "e", "seq": 0}}, Hello(None, Cursor("e", 0, None))),
     ({"type": "send", "id": "a", "text": ""}, Send("a", "")),
+    ({"type": "send", "id": "a", "text": "", "context": {}}, Send("a", "", {})),
+    (
+        {"type": "send", "id": "a", "text": "", "context": {"page": "/bills", "a.B_c-1": "x" * 200}},
+        Send("a", "", {"page": "/bills", "a.B_c-1": "x" * 200}),
+    ),
     ({"type": "cancel", "turn": 1}, Cancel(1)),
     ({"type": "history", "before": 5}, History(5, 200)),
     ({"type": "history", "before": 5, "limit": 1}, History(5, 1)),
@@ -43,11 +48,24 @@ def test_each_frame_has_its_type(document: dict[str, Any], frame: Any) -> None:
 def test_a_required_field_that_is_null_or_missing_is_a_bad_frame(document: dict[str, Any]) -> None:
     optional = {"token": "hello", "after": "hello", "mark": "hello", "limit": "history", "client": "hello", "t": "ping"}
     for name in document:
-        if optional.get(name) == document["type"]:
+        if optional.get(name) == document["type"] or name == "context":  # may be left out, but not be null: see below
             continue
         for wrong in ({**document, name: None}, {key: value for key, value in document.items() if key != name}):
             with pytest.raises(BadFrameError):
                 codec.decode(json.dumps(wrong))
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        None, [], "page", {"page": 1}, {"page": None}, {"page": ["x"]}, {"page": {}}, {"page": "x" * 201}, {"": "x"},
+        {"x" * 41: "x"}, {"a b": "x"}, {"page\n": "x"}, {"päge": "x"}, {"page": "\ud800"},
+        {f"k{number}": "" for number in range(13)},
+    ],
+)  # fmt: skip
+def test_a_context_of_another_shape_is_a_bad_frame(context: Any) -> None:
+    with pytest.raises(BadFrameError):
+        codec.decode(json.dumps({"type": "send", "id": "a", "text": "hi", "context": context}))
 
 
 def test_half_a_character_in_a_text_is_a_send_all_the_same() -> None:

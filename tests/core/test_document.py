@@ -70,6 +70,22 @@ def test_without_events_the_history_is_renumbered(turns: int) -> None:
     assert len([entry for entry in found.events if '"turn_end"' in entry.body]) == turns
 
 
+def test_a_context_is_in_the_document_and_back() -> None:
+    before = exported([event(1, 1, user_body("u", "hi", {"page": "/bills"})), event(2, None, user_body("v", "hi", {}))])
+    assert [entry.get("context") for entry in before["conversation_history"]] == [{"page": "/bills"}, None]
+    for written in (before, {key: value for key, value in before.items() if key != "events"}):
+        found = document.read(copy.deepcopy(written), "s", "9")
+        assert [entry.context for entry in found.events[:2]] == [{"page": "/bills"}, {}]
+
+
+@pytest.mark.parametrize("context", [None, [], {"page": 1}, {"page": "x" * 201}, {"a b": "x"}])
+def test_a_context_that_no_client_could_have_sent_is_refused(context: Any) -> None:
+    good = exported([event(1, 1, user_body("u", "hi"))])
+    good["events"][0]["context"] = context
+    with pytest.raises(DocumentError, match="context"):
+        document.read(good, "s", "9")
+
+
 def test_a_newer_schema_and_a_foreign_session_are_refused() -> None:
     good = exported(conversation(1))
     with pytest.raises(NewerSchemaError):

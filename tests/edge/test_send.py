@@ -88,6 +88,23 @@ async def test_an_id_is_any_1_to_64_characters(replica: ReplicaProcess, id: str)
         assert len(client.transcript) == 3
 
 
+async def test_a_context_comes_back_with_its_message_and_only_of_the_shape_it_has(replica: ReplicaProcess) -> None:
+    async with Client(replica.ws_url) as client, Client(replica.ws_url) as other:
+        token = (await client.open())["token"]
+        page = {"page": "/bills", "product": EMOJI * 200}
+        for context in (page, {"page": "/elsewhere"}):  # the second is the same message, as its id is
+            await client.send_frame({"type": "send", "id": "a", "text": "hi", "context": context})
+            await client.wait_ack("a")
+        await client.wait_turn_end(1)
+        error = await answer(client, {"type": "send", "id": "b", "text": "hi", "context": {"no key": "x"}})
+        assert (error["code"], error["id"]) == ("bad_frame", None)
+        await client.ask("plain")
+        await other.open(token=token)
+        await other.wait_turn_end(4)
+        asked = [event for event in other.transcript if event.get("role") == "user"]
+        assert [event.get("context") for event in asked] == [page, None]
+
+
 @pytest.mark.parametrize("pieces", [1, 3])
 async def test_a_frame_over_the_limit_closes_the_connection(replica: ReplicaProcess, pieces: int) -> None:
     async with Client(replica.ws_url) as client:

@@ -28,7 +28,7 @@ class Chat:
 
     @classmethod
     async def visit(cls, where: Browser | BrowserContext, url: str, **settings: Any) -> "Chat":
-        """A tab at `url`: of a new browser context (with `settings`), or one more of a given one. The chat is closed."""
+        """A tab at `url`: of a new browser context (with `settings`), or one more of a given one."""
         context = await where.new_context(**settings) if isinstance(where, Browser) else where
         chat = cls(await context.new_page())
         await chat.page.goto(url)
@@ -67,6 +67,19 @@ class Chat:
         await self.say(text)
         await expect(self.answers).to_have_count(before + 1, timeout=20_000)
         return await self.answers.last.locator(".text").inner_text()
+
+    async def session(self) -> str:
+        """The id of the conversation."""
+        return str(await self.page.evaluate("document.querySelector('baton-chat').session.transcript.session"))
+
+    async def served_by(self) -> str:
+        """The replica that this tab is connected to."""
+        return str(await self.page.evaluate("document.querySelector('baton-chat').session.welcome.replica"))
+
+    @property
+    def notice(self) -> Locator:
+        """The sentence about the connection."""
+        return self.find(".notice .line")
 
     @property
     def answers(self) -> Locator:

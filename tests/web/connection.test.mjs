@@ -27,7 +27,7 @@ test('every close code of the protocol does what the protocol says', () => {
   for (const code of [...again, ...stop, ...anew]) {
     const { browser, session } = open();
     browser.socket.end(code);
-    assert.equal(session.status.phase, stop.includes(code) ? 'stopped' : 'waiting', `${code}`);
+    assert.equal(session.status.phase, stop.includes(code) ? 'stopped' : 'offline', `${code}`);
     browser.clock.go(60_000);
     assert.equal(browser.sockets.length > 1, !stop.includes(code), `${code}`);
     if (stop.includes(code)) continue;
@@ -47,7 +47,7 @@ test('the wait grows while nobody welcomes, and starts anew after a good connect
     const count = browser.sockets.length;
     const from = browser.clock.time;
     browser.socket.end(1013);
-    assert.equal(session.status.phase, 'waiting');
+    assert.equal(session.status.phase, 'offline');
     while (browser.sockets.length === count) browser.clock.go(100);
     waits.push(browser.clock.time - from);
   }
@@ -56,8 +56,21 @@ test('the wait grows while nobody welcomes, and starts anew after a good connect
   browser.clock.go(6_000);
   const from = browser.clock.time;
   browser.socket.end(1006);
-  while (session.status.phase === 'waiting') browser.clock.go(100);
+  while (session.status.phase === 'offline') browser.clock.go(100);
   assert.equal(browser.clock.time - from, 1000);
+});
+
+test('welcomed and lost again at once: the wait grows all the same', () => {
+  const { browser, session } = open();
+  browser.chance = 0.999999;
+  const waits = [];
+  for (let n = 0; n < 4; n += 1) {
+    browser.socket.end(1006);
+    waits.push((session.status.retryAt ?? 0) - browser.clock.time);
+    browser.clock.go(waits.at(-1) ?? 0);
+    browser.welcome();
+  }
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000]);
 });
 
 test('idle: a ping each beat, and the pong keeps the connection', () => {
@@ -159,5 +172,5 @@ test('frames that no server sends are ignored', () => {
   const { browser, session } = open();
   for (const data of ['{', 'null', '[]', '"welcome"', '{"type":5}']) browser.socket.onmessage({ data });
   browser.socket.say({ type: 'message_of_next_year', seq: 1 });
-  assert.deepEqual([session.status.phase, session.transcript.seq], ['open', 0]);
+  assert.deepEqual([session.status.phase, session.transcript.seq], ['live', 0]);
 });

@@ -103,6 +103,15 @@ test('a message never goes into another conversation unasked', () => {
   assert.equal(outbox.next()?.id, 'a');
 });
 
+test('the conversation that it went into is kept, unless another tab has let it go meanwhile', () => {
+  const { outbox, storage } = made();
+  for (const id of ['a', 'b']) outbox.add(id, id, null);
+  storage.removeItem('p:b');
+  outbox.joined('s');
+  assert.equal(JSON.parse(storage.getItem('p:a') ?? '').session, 's');
+  assert.equal(storage.getItem('p:b'), null);
+});
+
 test('it works when storage throws, is absent or full', () => {
   const full = { ...memoryStorage(), setItem: () => { throw new Error('QuotaExceededError'); }, length: 0 };
   for (const open of [() => { throw new Error('denied'); }, () => null, () => /** @type {any} */ (full)]) {

@@ -81,17 +81,19 @@ export function memoryStorage() {
 /** Something that events can be fired at */
 export class Target {
   constructor() {
-    /** @type {Map<string, Set<() => void>>} */
+    /** @type {Map<string, Set<(event: any) => void>>} */
     this.listeners = new Map();
     this.visibilityState = 'visible';
   }
 
-  /** @param {string} name @param {() => void} fn */
+  /** @param {string} name @param {(event: any) => void} fn */
   addEventListener(name, fn) { this.listeners.set(name, (this.listeners.get(name) ?? new Set()).add(fn)); }
-  /** @param {string} name @param {() => void} fn */
+  /** @param {string} name @param {(event: any) => void} fn */
   removeEventListener(name, fn) { this.listeners.get(name)?.delete(fn); }
-  /** @param {string} name */
-  fire(name) { for (const fn of this.listeners.get(name) ?? []) fn(); }
+  /** @param {string} name @param {object} [event] */
+  fire(name, event = {}) { for (const fn of this.listeners.get(name) ?? []) fn(event); }
+  /** How many listen. */
+  get count() { return [...this.listeners.values()].reduce((sum, fns) => sum + fns.size, 0); }
 }
 
 /** Numbers that look random and are the same in each run. @param {number} seed */
@@ -105,6 +107,28 @@ export function seeded(seed) {
   };
 }
 
+/**
+ * The storage as one tab has it: what it writes is told to the others.
+ * @param {() => Storage} real @param {(key: string, changed: boolean) => void} tell @returns {Storage}
+ */
+function shared(real, tell) {
+  return /** @type {any} */ ({
+    get length() { return real().length; },
+    key: (/** @type {number} */ n) => real().key(n),
+    getItem: (/** @type {string} */ key) => real().getItem(key),
+    setItem(/** @type {string} */ key, /** @type {string} */ value) {
+      const before = real().getItem(key);
+      real().setItem(key, value);
+      tell(key, before !== value);
+    },
+    removeItem(/** @type {string} */ key) {
+      const before = real().getItem(key);
+      real().removeItem(key);
+      tell(key, before !== null);
+    },
+  });
+}
+
 /** One browser: its storage is shared by the tabs opened in it. */
 export class Browser {
   /** @param {Storage|null} [storage] null: access throws */
@@ -115,15 +139,29 @@ export class Browser {
     this.sockets = [];
     this.chance = 0.5;
     this.ids = 0;
+    /** @type {Target[]} the windows of its tabs */
+    this.windows = [];
+    /** @type {string[]} what was written to the console */
+    this.printed = [];
+    /** @type {string[]} keys that any tab wrote */
+    this.writes = [];
   }
 
   /** @returns {FakeSocket} the newest connection */
   get socket() { return /** @type {FakeSocket} */ (this.sockets.at(-1)); }
 
-  tab() {
+  /** @param {object} [options] of `connect` */
+  tab(options = {}) {
     const { sockets, clock } = this;
     const window = new Target();
     const document = new Target();
+    const real = () => { if (this.storage === null) throw new Error('denied'); return this.storage; };
+    const storage = shared(real, (key, changed) => {
+      this.writes.push(key);
+      if (!changed) return;
+      for (const other of this.windows) if (other !== window) other.fire('storage', { key });
+    });
+    this.windows.push(window);
     class Socket extends FakeSocket {
       /** @param {string} url @param {string[]} protocols */
       constructor(url, protocols) { super(url, protocols); sockets.push(this); }
@@ -132,7 +170,9 @@ export class Browser {
       url: 'ws://server.test/ws', WebSocket: Socket, window, document,
       now: () => clock.time, setTimeout: (fn, ms) => clock.set(fn, ms), clearTimeout: (timer) => clock.clear(timer),
       random: () => this.chance, uuid: () => `id-${(this.ids += 1)}`,
-      storage: () => { if (this.storage === null) throw new Error('denied'); return this.storage; },
+      storage: () => { real(); return storage; },
+      console: { error: (/** @type {string} */ line) => this.printed.push(line) }, origin: 'https://shop.test',
+      ...options,
     });
     return { session, window, document };
   }

@@ -3,19 +3,16 @@
  * never decide what a frame means, only that something was heard.
  */
 
-import { backoff } from './backoff.js';
+import { Retries } from './backoff.js';
 import { decode, encode } from './codec.js';
-import { HANDSHAKE_BEAT_MS, Heartbeat } from './heartbeat.js';
-import { CLOSE_CODES, SUBPROTOCOL } from './protocol.js';
+import { Heartbeat } from './heartbeat.js';
+import { Presence } from './presence.js';
+import { SUBPROTOCOL } from './protocol.js';
+import { ABNORMAL, status } from './status.js';
 import { Timers } from './timers.js';
 
 /** @typedef {import('./protocol.js').ClientFrame} ClientFrame */
-/**
- * @typedef {object} Status
- * @property {'connecting'|'open'|'waiting'|'stopped'} phase open: a welcome has arrived
- * @property {number|null} code of the close before; null while connected or never closed
- * @property {string|null} meaning of that code, for a person
- */
+/** @typedef {import('./status.js').Status} Status */
 
 /**
  * @typedef {object} Handlers
@@ -25,11 +22,6 @@ import { Timers } from './timers.js';
  * @property {(code: number) => import('./protocol.js').CloseAction} parted the connection is lost: what to do now
  * @property {(status: Status) => void} status
  */
-
-/** A connection that lasted so long was a good one: the backoff begins with the first retry again. */
-const STABLE_MS = 5_000;
-const ABNORMAL = 1006;
-const LOST = 'The connection was lost.';
 
 export class Connection {
   /** @param {string} url @param {import('./environment.js').Environment} env @param {Handlers} handlers */
@@ -41,33 +33,29 @@ export class Connection {
     const ping = () => this.send({ type: 'ping', t: null });
     this.heartbeat = new Heartbeat(this.timers, env.now, { ping, dead: () => this.drop() });
     this.socket = /** @type {import('./environment.js').SocketLike|null} */ (null);
-    this.status = /** @type {Status} */ ({ phase: 'connecting', code: null, meaning: null });
-    this.retries = 0;
+    this.status = status('connecting', null);
+    this.retries = new Retries(env.random);
     this.since = /** @type {number|null} when this connection was welcomed */ (null);
     this.leaveAt = /** @type {number|null} when to leave a draining replica */ (null);
-    this.wake = () => this.woken();
-    env.window?.addEventListener('online', this.wake);
-    env.document?.addEventListener('visibilitychange', this.wake);
+    this.presence = new Presence(env, { back: () => this.woken(), away: () => this.unplugged() });
   }
 
   /** Connects now, whatever the connection did before. */
   open() {
     this.detach();
-    this.heartbeat.heard();
-    this.become('connecting', this.status.code);
     const socket = new this.env.WebSocket(this.url, [SUBPROTOCOL]);
     this.socket = socket;
     socket.onopen = () => this.transmit(this.handlers.hello());
     socket.onmessage = (event) => this.receive(event.data);
     socket.onclose = (event) => this.lost(event.code);
-    this.heartbeat.watch(HANDSHAKE_BEAT_MS);
+    this.heartbeat.begin();
+    this.become('connecting', this.status.code);
   }
 
-  /** @param {ClientFrame} frame @returns {boolean} false: not connected, nothing was sent */
+  /** @param {ClientFrame} frame @returns {boolean} false: not welcomed, nothing was sent */
   send(frame) {
-    const open = this.status.phase === 'open';
-    if (open) this.transmit(frame);
-    return open;
+    if (this.since !== null) this.transmit(frame);
+    return this.since !== null;
   }
 
   /** Gives this connection up and comes back after a backoff: it is silent, or what it says has a hole. */
@@ -76,8 +64,7 @@ export class Connection {
   /** For good. */
   close() {
     this.detach();
-    this.env.window?.removeEventListener('online', this.wake);
-    this.env.document?.removeEventListener('visibilitychange', this.wake);
+    this.presence.stop();
     this.become('stopped', 1000);
   }
 
@@ -90,24 +77,26 @@ export class Connection {
   /** @param {unknown} data */
   receive(data) {
     this.heartbeat.heard();
+    if (this.since !== null && this.status.phase === 'offline') this.connected();
     const frame = decode(data);
     if (frame === null) return;
-    if (frame.type === 'welcome') this.welcomed(frame.heartbeat);
-    if (frame.type === 'drain') this.leave(frame.reconnect_in);
+    if (frame.type === 'welcome') {
+      this.since = this.env.now();
+      this.heartbeat.watch(frame.heartbeat * 1000);
+    }
     this.handlers.frame(frame);
+    if (this.since === null) return;
+    if (frame.type === 'welcome') this.connected();
+    if (frame.type === 'drain') this.leave(frame.reconnect_in);
   }
 
-  /** @param {number} heartbeat seconds */
-  welcomed(heartbeat) {
-    this.since = this.env.now();
-    this.heartbeat.watch(heartbeat * 1000);
-    this.become('open', null);
-  }
+  connected() { this.become(this.leaveAt === null ? 'live' : 'draining', null); }
 
   /** The replica goes. Another one can serve at once, so nobody waits for the close. @param {number} within ms */
   leave(within) {
     const wait = this.env.random() * within;
     this.leaveAt = this.env.now() + wait;
+    this.become('draining', null);
     this.timers.after('leave', wait, () => {
       this.handlers.parted(1001);
       this.open();
@@ -118,33 +107,44 @@ export class Connection {
   lost(code) {
     const { since, leaveAt } = this;
     this.detach();
-    if (since !== null && this.env.now() - since >= STABLE_MS) this.retries = 0;
+    if (since !== null) this.retries.lasted(this.env.now() - since);
     if (this.handlers.parted(code) === 'stop') return this.become('stopped', code);
-    const wait = leaveAt !== null ? Math.max(0, leaveAt - this.env.now()) : backoff(this.retries++, this.env.random);
+    const wait = leaveAt !== null ? Math.max(0, leaveAt - this.env.now()) : this.retries.wait();
     this.timers.after('retry', wait, () => this.open());
-    this.become('waiting', code);
+    this.become('offline', code, this.env.now() + wait);
   }
 
   /** The network or the person came back: connect at once, or see whether the connection still lives. */
   woken() {
-    if (this.env.document?.visibilityState === 'hidden') return;
-    if (this.status.phase === 'waiting') return this.open();
+    if (this.status.phase === 'offline' && this.since === null) return this.open();
     this.heartbeat.probe();
   }
+
+  /**
+   * The browser says that there is no network. It may be wrong (a VPN, a server on this machine), and an answer may
+   * be on its way: a person sees it at once, but the connection is asked, and any word from it is believed instead.
+   */
+  unplugged() {
+    if (this.status.phase === 'connecting') return this.drop();
+    if (this.since === null) return;
+    this.become('offline', ABNORMAL);
+    this.heartbeat.probe();
+  }
+
+  /** Somebody waits for a word of the other side: its silence is noticed sooner. @param {boolean} awaited */
+  awaits(awaited) { this.heartbeat.expect(awaited && this.since !== null); }
 
   /** Forgets the socket: a late event of it must never reach the conversation. */
   detach() {
     this.timers.clear();
     const { socket } = this;
     Object.assign(this, { socket: null, since: null, leaveAt: null });
-    if (socket === null) return;
-    Object.assign(socket, { onopen: null, onmessage: null, onclose: null });
-    socket.close(1000);
+    if (socket) Object.assign(socket, { onopen: null, onmessage: null, onclose: null }).close(1000);
   }
 
-  /** @param {Status['phase']} phase @param {number|null} code */
-  become(phase, code) {
-    this.status = { phase, code, meaning: code === null ? null : CLOSE_CODES[code]?.meaning ?? LOST };
+  /** @param {Status['phase']} phase @param {number|null} code @param {number|null} [retryAt] */
+  become(phase, code, retryAt = null) {
+    this.status = status(phase, code, retryAt);
     this.handlers.status(this.status);
   }
 }

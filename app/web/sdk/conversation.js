@@ -5,12 +5,14 @@
  */
 
 import { Commands } from './commands.js';
+import { Delivery } from './delivery.js';
 import { Outbox } from './outbox.js';
-import { CLIENT, TOO_LARGE, closeAction } from './protocol.js';
+import { Pages } from './pages.js';
+import { CLIENT, closeAction } from './protocol.js';
+import { follow } from './shared.js';
 import { SafeStorage } from './storage.js';
-import { Timers } from './timers.js';
 import { TokenStore } from './token.js';
-import { EMPTY, caughtUp, cursor, reduce } from './transcript.js';
+import { EMPTY, caughtUp, cursor, reduce, running } from './transcript.js';
 
 /** @typedef {import('./protocol.js').ClientFrame} ClientFrame */
 /** @typedef {import('./protocol.js').ServerFrame} ServerFrame */
@@ -21,6 +23,7 @@ import { EMPTY, caughtUp, cursor, reduce } from './transcript.js';
  * @property {() => void} drop the connection can't be trusted any more
  * @property {() => void} open connects anew
  * @property {() => void} probe asks whether the other side still lives
+ * @property {() => void} changed something here changed by itself
  */
 
 export class Conversation {
@@ -30,17 +33,20 @@ export class Conversation {
    * @param {Link} link
    */
   constructor(env, prefix, link) {
-    this.env = env;
     this.link = link;
-    this.timers = new Timers(env);
+    this.outKeys = `${prefix}out:`;
     this.tokens = new TokenStore(new SafeStorage(env.storage, prefix));
-    this.outbox = new Outbox(new SafeStorage(env.storage, `${prefix}out:`), env);
+    this.outbox = new Outbox(new SafeStorage(env.storage, this.outKeys), env);
+    this.delivery = new Delivery(env, this.outbox, link);
     this.commands = new Commands();
+    this.pages = new Pages(link.send);
     this.transcript = EMPTY;
     this.welcome = /** @type {import('./protocol.js').Welcome|null} */ (null);
     this.used = /** @type {import('./token.js').Kept|null} the token that the last hello said */ (null);
-    this.page = /** @type {((more: boolean) => void)|null} waits for older events */ (null);
   }
+
+  /** Somebody waits for the other side: for an answer, or to hear that a message is stored. */
+  get awaiting() { return running(this.transcript) !== null || this.delivery.awaiting; }
 
   /** @returns {ClientFrame} the first frame of a connection */
   hello() {
@@ -56,9 +62,9 @@ export class Conversation {
     switch (frame.type) {
       case 'welcome': this.welcomed(frame); break;
       case 'message': if (frame.role === 'user') this.outbox.settled(frame.id); break;
-      case 'ack': this.outbox.acked(frame.id); break;
+      case 'ack': this.delivery.acked(frame, this.transcript.seq); break;
       case 'error': if (frame.id !== null) this.outbox.refused(frame.id, frame); break;
-      case 'history': this.turnPage(true); break;
+      case 'history': this.pages.done(true); break;
       case 'pong': this.commands.settle(frame.t); break;
       default: break;
     }
@@ -67,55 +73,36 @@ export class Conversation {
 
   /** @param {import('./protocol.js').Welcome} frame */
   welcomed(frame) {
+    const kept = this.tokens.get();
+    // Another tab went on to another one since the hello: this one follows, and doesn't take that tab along.
+    if (kept !== null && kept.session !== frame.session) return this.move();
     this.welcome = frame;
     this.used = { token: frame.token, session: frame.session };
     this.tokens.set(this.used);
+    this.delivery.limits = frame.limits;
     this.outbox.joined(frame.session);
     for (const again of this.commands.unsettled()) this.link.send(again);
   }
 
-  /** Sends what may be sent now. Not before the replay is through: it may hold what waits here. */
-  flush() {
-    this.timers.clear();
-    if (this.welcome === null || !caughtUp(this.transcript)) return;
-    const unanswered = this.outbox.head()?.state === 'sent';
-    const entry = this.outbox.next();
-    if (entry !== null && unanswered) this.link.probe();
-    if (entry !== null) this.link.send({ type: 'send', id: entry.id, text: entry.text });
-    const at = this.outbox.wakeAt();
-    if (at !== null) this.timers.after('flush', Math.max(0, at - this.env.now()), () => this.flush());
+  /** @param {string} text @param {import('./protocol.js').Context|null} context @returns {string} its id */
+  submit(text, context) {
+    const id = this.delivery.add(text, this.transcript.session, context);
+    this.flush();
+    return id;
   }
+
+  flush() { if (this.welcome !== null && caughtUp(this.transcript)) this.delivery.flush(); }
 
   /** @param {ClientFrame} frame that may be said twice */
   command(frame) {
     for (const part of this.commands.add(frame)) this.link.send(part);
   }
 
-  /** @param {number} limit @returns {Promise<boolean>} */
-  older(limit) {
-    const { first, more } = this.transcript;
-    const asked = this.page === null && more && first > 1 && this.link.send({ type: 'history', before: first, limit });
-    return asked ? new Promise((resolve) => { this.page = resolve; }) : Promise.resolve(false);
-  }
-
-  /** @param {boolean} came */
-  turnPage(came) {
-    const { page } = this;
-    this.page = null;
-    page?.(came);
-  }
-
   /** The connection is lost. @param {number} code @returns {import('./protocol.js').CloseAction} */
   parted(code) {
     this.welcome = null;
-    this.timers.clear();
-    this.turnPage(false);
-    const inFlight = this.outbox.entries.find((entry) => entry.state === 'sent');
-    this.outbox.parted();
-    if (code === 1009 && inFlight) {
-      this.outbox.fail(inFlight, 'too_large', TOO_LARGE);
-      return 'reconnect';
-    }
+    this.pages.done(false);
+    if (this.delivery.parted(code)) return 'reconnect';
     const action = closeAction(code);
     if (action === 'anew') this.leave(this.used?.token ?? null);
     return action;
@@ -128,13 +115,26 @@ export class Conversation {
   leave(token) {
     this.tokens.forget(token);
     this.commands.moved();
+    this.outbox.left();
     this.transcript = EMPTY;
+  }
+
+  /** Another tab wrote into the storage that it shares with this one. @param {string|null} key null: it was cleared */
+  touched(key) {
+    if (!key?.startsWith(this.outKeys)) return this.followed();
+    follow(this.outbox, key.slice(this.outKeys.length));
+    this.flush();
   }
 
   /** Another tab opened another conversation: this one follows. */
   followed() {
     const kept = this.tokens.get();
     if (this.transcript.session === null || kept === null || kept.session === this.transcript.session) return;
+    this.move();
+  }
+
+  /** To the conversation that the tabs share. */
+  move() {
     this.parted(1001);
     this.leave(null);
     this.link.open();

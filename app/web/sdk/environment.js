@@ -15,8 +15,10 @@
  * @property {() => number} random
  * @property {() => string} uuid
  * @property {() => import('./storage.js').StorageLike|null|undefined} storage
- * @property {Target|null} window tells `online` and `storage`
+ * @property {Target|null} window tells `online`, `offline` and `storage`
  * @property {(Target & {visibilityState?: string})|null} document tells `visibilitychange`
+ * @property {Pick<Console, 'error'>|null} console for what only the site's owner can mend
+ * @property {string} origin of the page
  */
 
 /** @param {Partial<Environment>} [given] @returns {Environment} */
@@ -31,6 +33,8 @@ export function environment(given = {}) {
     storage: () => globalThis.localStorage,
     window: globalThis.window ?? null,
     document: globalThis.document ?? null,
+    console: globalThis.console ?? null,
+    origin: globalThis.location?.origin ?? 'this page',
     ...given,
   };
 }

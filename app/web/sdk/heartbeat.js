@@ -1,13 +1,17 @@
 /**
  * Whether the other side still lives. A dead network looks exactly like a quiet one, and a browser never shows the
  * server's own pings, so it asks. It must never judge by its own timers alone: a browser slows those of a hidden
- * page.
+ * page. So a timer that comes late asks again, and whoever waits for an answer is judged by a ping, not by silence.
  */
 
 /** Until a welcome names the beat: two of these without a word, and the connection counts as dead. */
 export const HANDSHAKE_BEAT_MS = 5_000;
-/** After a sleep or a change of network an answer is expected so soon. */
+/** After a ping that asks for a sign of life, a word is expected so soon. */
 const PROBE_MS = 5_000;
+/** While something is awaited: silence for so long, and it asks. A replica that hangs keeps its sockets open. */
+const IMPATIENT_MS = 4_000;
+/** A timer that comes later than this was slowed, or slept with the machine. */
+const LATE_MS = 1_500;
 
 export class Heartbeat {
   /**
@@ -20,13 +24,19 @@ export class Heartbeat {
     this.now = now;
     this.act = act;
     this.last = 0;
-    this.quiet = true;
+    this.awaited = false;
+  }
+
+  /** A new connection. */
+  begin() {
+    this.heard();
+    this.watch(HANDSHAKE_BEAT_MS);
   }
 
   /** Something was said. */
   heard() {
     this.last = this.now();
-    this.quiet = false;
+    this.timers.cancel('probe');
   }
 
   /** Silence for one beat: ask. For two: dead. @param {number} beat ms */
@@ -39,10 +49,30 @@ export class Heartbeat {
     });
   }
 
-  /** Ask now, and don't wait long for a word. */
+  /** Somebody waits for a word, or nobody any more. @param {boolean} awaited */
+  expect(awaited) {
+    if (awaited === this.awaited) return;
+    this.awaited = awaited;
+    if (awaited) this.hurry(IMPATIENT_MS);
+    else this.timers.cancel('hurry');
+  }
+
+  /** Asks after a short silence, and not again before the answer. @param {number} wait ms */
+  hurry(wait) {
+    this.timers.after('hurry', wait, () => {
+      const left = IMPATIENT_MS - (this.now() - this.last);
+      if (left <= 0) this.probe();
+      this.hurry(left > 0 ? left : IMPATIENT_MS);
+    });
+  }
+
+  /** Ask now, unless asked already, and don't wait long for a word. */
   probe() {
-    this.quiet = true;
-    if (!this.act.ping()) return;
-    this.timers.after('probe', PROBE_MS, () => { if (this.quiet) this.act.dead(); });
+    if (this.timers.has('probe') || !this.act.ping()) return;
+    const due = this.now() + PROBE_MS;
+    this.timers.after('probe', PROBE_MS, () => {
+      if (this.now() - due > LATE_MS) this.probe();
+      else this.act.dead();
+    });
   }
 }

@@ -5,25 +5,19 @@
  * that one may have asked for a secret.
  */
 
-import { RETRYABLE } from './protocol.js';
 import { backoff } from './backoff.js';
+import { FRESH, byTime, read, written } from './entry.js';
+import { RETRYABLE } from './protocol.js';
 
-/**
- * @typedef {object} Entry
- * @property {string} id
- * @property {string} text
- * @property {number} at ms, when it was written
- * @property {string|null} session the conversation it belongs to; null before there was one
- * @property {'queued'|'sent'|'acked'|'failed'} state
- * @property {string|null} reason error code of a failed one, or why a queued one waits
- * @property {string|null} note a sentence for the person
- * @property {number} notBefore ms
- * @property {number} tries refusals so far
- */
+/** @typedef {import('./entry.js').Entry} Entry */
+/** @typedef {import('./protocol.js').Context} Context */
 
 /** No answer to a `send` for so long: it is sent again. */
 const ACK_WITHIN_MS = 10_000;
 const ELSEWHERE = 'This was written in an earlier conversation and was not sent.';
+/** More than anybody writes while offline; what a script writes in a loop ends here. */
+export const MOST_ENTRIES = 200;
+const FULL = 'Too many messages are waiting to be sent. Please try again later.';
 
 export class Outbox {
   /**
@@ -33,29 +27,43 @@ export class Outbox {
   constructor(storage, env) {
     this.storage = storage;
     this.env = env;
+    this.session = /** @type {string|null} the conversation that was joined last */ (null);
     /** @type {Entry[]} in the order of writing */
-    this.entries = storage.keys().flatMap((key) => parsed(storage.get(key), key));
-    this.entries.sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
+    this.entries = storage.keys().flatMap((key) => read(storage.get(key), key) ?? []).sort(byTime);
+    this.entries.length = Math.min(this.entries.length, MOST_ENTRIES); // the others wait in storage for the next load
   }
 
-  /** @param {string} id @param {string} text @param {string|null} session @returns {Entry} */
-  add(id, text, session) {
+  /**
+   * @param {string} id @param {string} text @param {string|null} session @param {Context|null} [context]
+   * @returns {Entry} Throws a `RangeError` when too many wait: a message that can't be kept isn't taken.
+   */
+  add(id, text, session, context = null) {
+    if (this.entries.length >= MOST_ENTRIES) throw new RangeError(FULL);
     const at = Math.max(this.env.now(), (this.entries.at(-1)?.at ?? 0) + 1);
-    /** @type {Entry} */
-    const entry = { id, text, at, session, state: 'queued', reason: null, note: null, notBefore: 0, tries: 0 };
-    this.entries.push(entry);
+    const entry = { id, text, context, at, session, ...FRESH };
+    this.entries = [...this.entries, entry];
     this.keep(entry);
     return entry;
   }
 
   /** What was in flight is to be sent again; what belongs to another conversation is not. @param {string} session */
   joined(session) {
+    this.session = session;
     for (const entry of this.entries) {
+      const elsewhere = entry.session !== null && entry.session !== session;
+      const known = this.storage.get(entry.id) !== null; // else another tab has seen it stored, and let it go
       if (entry.state === 'failed') continue;
-      if (entry.session !== null && entry.session !== session) this.fail(entry, 'session_gone', ELSEWHERE);
-      else this.change(entry, { session, state: 'queued', reason: null, note: null, notBefore: 0 });
+      if (elsewhere && known) this.fail(entry, 'session_gone', ELSEWHERE);
+      else if (elsewhere) this.settled(entry.id);
+      else {
+        const next = this.change(entry, { ...FRESH, session });
+        if (known && entry.session === null) this.keep(next);
+      }
     }
   }
+
+  /** The conversation is gone. What was written for it stays, and waits to be told so by the next one. */
+  left() { this.session = null; }
 
   /** The connection is lost: what it had not acknowledged waits again. */
   parted() {
@@ -81,7 +89,7 @@ export class Outbox {
   /** Its event is in the transcript: done. @param {string} id */
   settled(id) {
     if (!this.find(id)) return;
-    this.entries = this.entries.filter((entry) => entry.id !== id);
+    this.forget(id);
     this.storage.remove(id);
   }
 
@@ -98,8 +106,7 @@ export class Outbox {
   /** A person wants it sent after all, into this conversation. @param {string} id @param {string|null} session */
   retry(id, session) {
     const entry = this.find(id);
-    if (entry?.state !== 'failed') return;
-    this.keep(this.change(entry, { session, state: 'queued', reason: null, note: null, notBefore: 0, tries: 0 }));
+    if (entry?.state === 'failed') this.keep(this.change(entry, { ...FRESH, session }));
   }
 
   /** The person gives a failed message up. @param {string} id */
@@ -108,42 +115,27 @@ export class Outbox {
   }
 
   /** @param {Entry} entry @param {string} reason @param {string} note */
-  fail(entry, reason, note) {
-    this.keep(this.change(entry, { state: 'failed', reason, note }));
-  }
+  fail(entry, reason, note) { this.keep(this.change(entry, { state: 'failed', reason, note })); }
 
-  /** @returns {Entry|null} the oldest that is neither stored nor given up */
+  /** @returns {Entry|null} the oldest of this conversation that is neither stored nor given up */
   head() {
-    return this.entries.find((entry) => entry.state === 'queued' || entry.state === 'sent') ?? null;
+    const mine = (/** @type {Entry} */ entry) => this.session === null || entry.session === this.session;
+    return this.entries.find((entry) => (entry.state === 'queued' || entry.state === 'sent') && mine(entry)) ?? null;
   }
 
   /** @param {string} id */
-  find(id) {
-    return this.entries.find((entry) => entry.id === id);
-  }
+  find(id) { return this.entries.find((entry) => entry.id === id); }
 
   /** @param {Entry} entry @param {Partial<Entry>} change @returns {Entry} a new object: views compare by identity */
   change(entry, change) {
     const next = { ...entry, ...change };
     this.entries = this.entries.map((one) => (one.id === entry.id ? next : one));
-    if (next.session !== entry.session) this.keep(next);
     return next;
   }
 
-  /** @param {Entry} entry */
-  keep({ id, text, at, session, state, reason, note }) {
-    this.storage.set(id, JSON.stringify({ text, at, session, failed: state === 'failed', reason, note }));
-  }
-}
+  /** Shows it no longer; its record is another's business. @param {string} id */
+  forget(id) { this.entries = this.entries.filter((entry) => entry.id !== id); }
 
-/** @param {string|null} stored @param {string} id @returns {Entry[]} none for what can't be read, which stays */
-function parsed(stored, id) {
-  try {
-    const { text, at, session, failed, reason, note } = JSON.parse(stored ?? '');
-    if (typeof text !== 'string' || typeof at !== 'number') return [];
-    const state = failed === true ? 'failed' : 'queued';
-    return [{ id, text, at, session: session ?? null, state, reason, note, notBefore: 0, tries: 0 }];
-  } catch {
-    return [];
-  }
+  /** @param {Entry} entry */
+  keep(entry) { this.storage.set(entry.id, written(entry)); }
 }

@@ -45,6 +45,7 @@
  * @property {number|null} turn
  * @property {string|null} name
  * @property {string|null} [category]
+ * @property {Context} [context] of a user's, if the site said any
  */
 
 /** @typedef {{type: 'state', seq: number, mark: string, at: string, turn: number|null, state: StateBody}} StateEvent */
@@ -92,9 +93,12 @@
 
 /** @typedef {Welcome|Durable|Ack|TurnStart|Delta|Typing|History|ErrorFrame|Drain|Pong} ServerFrame */
 
+/** @typedef {Readonly<Record<string, string>>} Context where the customer is, as the site says */
+/** @typedef {{type: 'send', id: string, text: string, context?: Context}} Send */
+
 /**
  * @typedef {{type: 'hello', token: string|null, after: Cursor|null, client: string}
- *   | {type: 'send', id: string, text: string} | {type: 'cancel', turn: number}
+ *   | Send | {type: 'cancel', turn: number}
  *   | {type: 'history', before: number, limit: number} | {type: 'identify', token: string} | {type: 'sign_out'}
  *   | {type: 'typing', active: boolean} | {type: 'end'} | {type: 'ping', t: unknown}} ClientFrame
  */

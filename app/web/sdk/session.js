@@ -1,81 +1,68 @@
 /**
- * One conversation as a page sees it: what was said, what is on its way, how the connection does. Everything that a
- * page may call is here; it must never hold rules of the protocol, which live in the modules it ties together.
+ * One conversation as a page uses it: what it sees is view.js, what it can do is here. It must never hold rules of the
+ * protocol, which live in the modules it ties together.
  */
 
-import { oversized } from './codec.js';
 import { Connection } from './connection.js';
+import { contextOf } from './context.js';
 import { Conversation } from './conversation.js';
-import { Emitter } from './emitter.js';
 import { environment } from './environment.js';
-import { DEFAULT_LIMITS, HISTORY_LIMIT, TOO_LARGE } from './protocol.js';
-import { running } from './transcript.js';
+import { HISTORY_LIMIT } from './protocol.js';
+import { View } from './view.js';
 
-/** @typedef {import('./protocol.js').ClientFrame} ClientFrame */
 /** @typedef {import('./protocol.js').ServerFrame} ServerFrame */
+/** @typedef {import('./status.js').Status} Status */
+/** @typedef {import('./view.js').Events} Events */
 
 /**
- * @typedef {object} Events
- * @property {Session} change something to show has changed
- * @property {import('./connection.js').Status} status
- * @property {{direction: 'in'|'out', frame: ServerFrame|ClientFrame}} frame for the curious; may hold tokens
- * @property {import('./protocol.js').ErrorFrame} error one that belongs to no message
- * @property {import('./protocol.js').Typing} typing
- * @property {{code: number}} gone the conversation can't be opened any more; a new one is begun
- */
-
-/**
- * @param {{url?: string} & Partial<import('./environment.js').Environment>} [options] url: of the WebSocket; by default
- *   that of the server this module came from
+ * @param {{url?: string, context?: Record<string, string>} & Partial<import('./environment.js').Environment>} [options]
+ *   url: of the WebSocket, by default that of the server this module came from; context: where the customer is
  * @returns {Session} connecting; it stays connected by itself until `close`
  */
 export function connect(options = {}) {
-  const { url = new URL('/ws', import.meta.url).href.replace(/^http/, 'ws'), ...env } = options;
-  return new Session(url, environment(env));
+  const { context = null, url = new URL('/ws', import.meta.url).href.replace(/^http/, 'ws'), ...env } = options;
+  return new Session(url, environment(env), context);
 }
 
-/** @extends {Emitter<Events>} */
-export class Session extends Emitter {
-  /** @param {string} url @param {import('./environment.js').Environment} env */
-  constructor(url, env) {
+export class Session extends View {
+  /** @param {string} url @param {import('./environment.js').Environment} env @param {unknown} context */
+  constructor(url, env, context) {
     super();
     this.env = env;
+    this.place = contextOf(context);
+    this.gone = /** @type {number|null} the close code that ended a conversation, not told yet */ (null);
     this.conversation = new Conversation(env, `baton:${new URL(url).host}:`, {
       send: (frame) => this.connection.send(frame),
       drop: () => this.connection.drop(),
       open: () => this.connection.open(),
       probe: () => this.connection.heartbeat.probe(),
+      changed: () => this.changed(),
     });
     this.connection = new Connection(url, env, {
       hello: () => this.conversation.hello(),
       frame: (frame) => this.receive(frame),
       sent: (frame) => this.emit('frame', { direction: 'out', frame }),
       parted: (code) => this.parted(code),
-      status: (status) => { this.emit('status', status); this.changed(); },
+      status: (status) => this.told(status),
     });
-    this.follow = () => this.conversation.followed();
-    env.window?.addEventListener('storage', this.follow);
+    this.touched = (/** @type {StorageEvent} */ { key }) => { this.conversation.touched(key); this.changed(); };
+    env.window?.addEventListener('storage', this.touched);
     this.connection.open();
   }
 
-  /** What was stored, and the answer being written. */
-  get transcript() { return this.conversation.transcript; }
-  /** What was written here and isn't in the transcript yet. */
-  get pending() { return this.conversation.outbox.entries; }
-  /** The turn that `cancel` stops, or null. */
-  get running() { return running(this.transcript); }
-  get status() { return this.connection.status; }
-  /** The server's last greeting; null while not connected. */
-  get welcome() { return this.conversation.welcome; }
+  /** Where the customer is: goes with every message from now on. Null for nothing. */
+  get context() { return this.place; }
+  set context(place) { this.place = contextOf(place); this.changed(); }
 
-  /** @param {string} text @returns {string} the id of the message, kept until it is stored */
+  /**
+   * @param {string} text
+   * @returns {string} the id of the message, kept until it is stored. Throws a `RangeError`, fit to be shown, when too
+   *   many wait already.
+   */
   send(text) {
-    const { outbox } = this.conversation;
-    const entry = outbox.add(this.env.uuid(), text, this.transcript.session);
-    const limits = this.welcome?.limits ?? DEFAULT_LIMITS;
-    if (oversized({ type: 'send', id: entry.id, text }, limits)) outbox.fail(entry, 'too_large', TOO_LARGE);
-    this.flushed();
-    return entry.id;
+    const id = this.conversation.submit(text, this.place);
+    this.changed();
+    return id;
   }
 
   /** @param {string} id of a failed message, which goes into this conversation now */
@@ -96,7 +83,7 @@ export class Session extends Emitter {
   typing(active) { this.connection.send({ type: 'typing', active }); }
 
   /** @param {number} [limit] @returns {Promise<boolean>} older events came; false: there are none, or no connection */
-  history(limit = HISTORY_LIMIT) { return this.conversation.older(limit); }
+  history(limit = HISTORY_LIMIT) { return this.conversation.pages.older(this.transcript, limit); }
 
   /** Leaves this conversation for a new one. */
   restart() {
@@ -110,7 +97,7 @@ export class Session extends Emitter {
 
   /** The page is done with it; the conversation lives on. */
   close() {
-    this.env.window?.removeEventListener('storage', this.follow);
+    this.env.window?.removeEventListener('storage', this.touched);
     this.conversation.parted(1000);
     this.connection.close();
   }
@@ -126,11 +113,23 @@ export class Session extends Emitter {
 
   /** @param {number} code */
   parted(code) {
+    const { console, origin } = this.env;
+    const { used } = this.conversation;
     const action = this.conversation.parted(code);
-    if (action === 'anew') this.emit('gone', { code });
+    if (action === 'anew' && used !== null) this.gone = code;
+    if (code === 4403) console?.error(`Baton: ${origin} is not among the server's BATON_ALLOWED_ORIGINS.`);
     return action;
   }
 
+  /** A listener may do anything, such as close: then this status is old, and told no further. @param {Status} status */
+  told(status) {
+    const { gone } = this;
+    this.gone = null;
+    if (gone !== null) this.emit('gone', { code: gone });
+    if (this.status === status) this.emit('status', status);
+    if (this.status === status) this.emit(status.phase, status);
+    this.changed();
+  }
+
   flushed() { this.conversation.flush(); this.changed(); }
-  changed() { this.emit('change', this); }
 }

@@ -19,6 +19,9 @@ export class Timers {
     }, ms));
   }
 
+  /** @param {string} name @returns {boolean} it is set and has not run */
+  has(name) { return this.running.has(name); }
+
   /** @param {string} name */
   cancel(name) {
     this.env.clearTimeout(this.running.get(name));

@@ -13,7 +13,8 @@ const NEAR = 0.9;
 
 /**
  * @typedef {object} Act
- * @property {(text: string) => void} send
+ * @property {(text: string) => void} send throws a `RangeError` when too much waits already
+ * @property {(sentence: string) => void} refused
  * @property {() => void} stop
  * @property {(active: boolean) => void} typing
  */
@@ -33,7 +34,7 @@ export class Composer {
     this.typed = -Infinity;
     this.ask = make('textarea', {
       className: 'ask', rows: 1, placeholder: words.write, enterKeyHint: 'send', autocomplete: 'off', dir: 'auto',
-      'aria-label': words.message, value: kept.get('draft') ?? '',
+      'aria-label': words.message, 'aria-describedby': 'length', value: kept.get('draft') ?? '',
     });
     this.length = make('span', { className: 'length', id: 'length' });
     this.stop = button('stop', words.stop, act.stop, make('span'));
@@ -77,6 +78,7 @@ export class Composer {
     const { size, most } = this;
     this.go.disabled = this.text.trim() === '' || size > most;
     this.length.classList.toggle('over', size > most);
+    this.ask.ariaInvalid = String(size > most);
     say(this.length, size > most * NEAR ? fill(this.words.length, { n: size, most }) : '');
   }
 
@@ -87,13 +89,17 @@ export class Composer {
 
   submit() {
     if (this.go.disabled) return;
-    const { text } = this;
+    try {
+      this.act.send(this.text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return this.act.refused(error.message);
+    }
     this.ask.value = '';
     this.kept.remove('draft');
     this.fit();
     this.judge();
     this.rest();
-    this.act.send(text);
   }
 
   /** No longer typing. */

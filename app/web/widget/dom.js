@@ -55,6 +55,17 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/**
+ * Draws; where that takes the focused element away, the focus goes on to another one: it must not fall out of the chat.
+ * @param {HTMLElement} root @param {() => void} draw @param {() => void} next
+ */
+export function keepFocus(root, draw, next) {
+  const { activeElement } = /** @type {ShadowRoot} */ (root.getRootNode());
+  const held = root.contains(activeElement) ? activeElement : null;
+  draw();
+  if (held !== null && (!held.isConnected || held.closest('[hidden]'))) next();
+}
+
 /** Gives the shadow root around `node` a second sheet. @param {HTMLElement} node @param {string} style */
 export function dress(node, style) {
   const sheet = new CSSStyleSheet();

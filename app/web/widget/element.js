@@ -76,7 +76,7 @@ export class BatonChat extends HTMLElement {
     const box = make('section', { className: 'panel', id: 'panel', role: inline ? 'region' : 'dialog', 'aria-label': label, hidden: true },
       make('p', { className: 'loading', role: 'status' }, words.loading));
     launcher.setAttribute('aria-controls', 'panel');
-    launcher.hidden = inline;
+    Object.assign(launcher, { ariaExpanded: 'false', hidden: inline });
     launcher.addEventListener('pointerenter', () => void load(() => {}, null), { once: true });
     box.addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing && !inline) this.close(); });
     root.replaceChildren(box, launcher);

@@ -17,6 +17,7 @@ export class Frame {
   constructor(root, host, panel) {
     const { words } = host;
     this.words = words;
+    this.panel = panel;
     this.timer = /** @type {any} */ (null);
     const { session } = panel;
     const menu = new Menu(words.menu, [
@@ -33,7 +34,7 @@ export class Frame {
       .map((text) => button('suggestion', text, () => panel.send(text))));
     this.hello = make('div', { className: 'hello' }, make('p', { className: 'greeting' }, host.greeting), this.suggestions);
     this.older = make('p', { className: 'older', hidden: true }, words.older);
-    this.rows = make('ol', { className: 'rows' });
+    this.rows = make('div', { className: 'rows' });
     this.typist = make('p', { className: 'typist', hidden: true });
     this.scroller = make('div', { className: 'scroller', tabIndex: 0, role: 'log', 'aria-live': 'off', 'aria-label': words.messages },
       this.hello, this.older, this.rows, this.typist);
@@ -61,6 +62,13 @@ export class Frame {
     const text = this.queue(transcript.state);
     this.strip.hidden = text === '';
     say(this.strip, text);
+  }
+
+  /** Where a person goes on; not in the text field of a phone, whose keyboard would cover the rest. */
+  focus() {
+    if (!this.over.hidden) this.over.querySelector('button')?.focus();
+    else if (matchMedia('(hover: hover)').matches) this.panel.composer.focus();
+    else this.title.focus();
   }
 
   /** @param {import('../sdk/protocol.js').StateBody|null} state */

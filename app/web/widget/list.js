@@ -3,6 +3,7 @@
  * move what a person is reading: what comes in above pushes nothing down, what grows below pulls nothing up.
  */
 
+import { Groups } from './groups.js';
 import { same } from './row.js';
 import { arranged, eventRows, liveRows, pendingRows } from './rows.js';
 
@@ -18,15 +19,16 @@ export class MessageList {
    */
   constructor(scroller, list, view) {
     this.scroller = scroller;
-    this.list = list;
+    this.groups = new Groups(list);
     this.view = view;
     /** @type {Map<string, {row: Row, node: HTMLElement}>} */
     this.shown = new Map();
     this.stored = { events: /** @type {readonly any[]|null} */ (null), rows: /** @type {Row[]} */ ([]) };
     this.stick = true;
     this.top = 0;
-    // What was only estimated while it was out of view grows when it comes into it.
-    this.sizes = new ResizeObserver(() => { if (this.stick) this.toEnd(); });
+    this.eye = /** @type {{row: Element, at: number}|null} */ (null);
+    // What was only estimated while it was out of view has another size when it comes into it.
+    this.sizes = new ResizeObserver(() => { if (this.stick) this.toEnd(); else this.hold(); });
     this.sizes.observe(list);
     this.sizes.observe(scroller);
   }
@@ -48,6 +50,7 @@ export class MessageList {
     if (this.atEnd) this.stick = true;
     else if (scrollTop < this.top) this.stick = false;
     this.top = scrollTop;
+    this.look();
   }
 
   /** @param {import('../sdk/session.js').Session} session @returns {number} rows shown */
@@ -58,48 +61,48 @@ export class MessageList {
     if (fresh) this.stored = { events, rows: arranged(eventRows(events, words)) };
     const { rows } = this.stored;
     const tail = arranged([...liveRows(transcript), ...pendingRows(pending, words)], rows.at(-1) ?? null);
-    const anchor = this.stick ? null : this.anchor();
+    if (!this.stick) this.look();
     this.place(fresh ? [...rows, ...tail] : tail, fresh ? null : rows.at(-1)?.key ?? null);
     if (this.stick) this.toEnd();
-    else anchor?.();
+    else this.hold();
     return rows.length + tail.length;
   }
 
-  /** @returns {() => void} puts what is at the top of the view back to where it was */
-  anchor() {
-    const { top } = this.scroller.getBoundingClientRect();
-    const rows = this.list.children;
-    let [from, to] = [0, rows.length];
-    while (from < to) {
-      const middle = (from + to) >> 1;
-      if ((rows[middle]?.getBoundingClientRect().bottom ?? 0) > top) to = middle;
-      else from = middle + 1;
-    }
-    const first = rows[from];
-    if (first === undefined) return () => {};
-    const before = first.getBoundingClientRect().top;
-    return () => { if (first.isConnected) this.scroller.scrollTop += first.getBoundingClientRect().top - before; };
+  /** Remembers what a person reads: the row at the top of the view, and where it stands. */
+  look() {
+    const row = this.groups.below(this.scroller.getBoundingClientRect().top);
+    this.eye = row === null ? null : { row, at: this.offset(row) };
   }
+
+  /** Puts it back to where it stood. */
+  hold() {
+    if (!this.eye?.row.isConnected) return;
+    const moved = this.offset(this.eye.row) - this.eye.at;
+    if (moved !== 0) this.scroller.scrollTop += moved;
+  }
+
+  /** @param {Element} row */
+  offset(row) { return row.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top; }
 
   /** @param {Row[]} rows in order @param {string|null} after the key of the row that these follow; null: they are all */
   place(rows, after) {
     const last = after === null ? null : this.shown.get(after)?.node ?? null;
-    let at = last === null ? this.list.firstElementChild : last.nextElementSibling;
+    let at = last === null ? this.groups.first : this.groups.after(last);
     const keys = new Set(rows.map(({ key }) => key));
     for (let old = at; old !== null;) {
-      const next = old.nextElementSibling;
+      const next = this.groups.after(old);
       const key = /** @type {HTMLElement} */ (old).dataset.key ?? '';
       if (!keys.has(key)) {
         if (old === at) at = next;
-        old.remove();
+        this.groups.remove(old);
         this.shown.delete(key);
       }
       old = next;
     }
     for (const row of rows) {
       const node = this.node(row);
-      if (node === at) at = node.nextElementSibling;
-      else this.list.insertBefore(node, at);
+      if (node === at) at = this.groups.after(node);
+      else this.groups.put(node, at);
     }
   }
 
@@ -118,7 +121,7 @@ export class MessageList {
 
   /** Begins anew: other words, another conversation. */
   clear() {
-    this.list.replaceChildren();
+    this.groups.node.replaceChildren();
     this.shown.clear();
     this.stored = { events: null, rows: [] };
     this.stick = true;

@@ -33,7 +33,7 @@ export class Notice {
     const lost = status.phase === 'offline' || (status.phase === 'connecting' && status.code !== null);
     const back = status.phase === 'live' && this.since !== null && Date.now() - this.since >= CALM_MS;
     this.since = lost ? this.since ?? Date.now() : null;
-    if (back) return this.say(this.words.online, BACK_MS);
+    if (back && this.passing === '') return this.say(this.words.online, BACK_MS);
     this.draw();
   }
 

@@ -7,7 +7,7 @@ import { connect } from '../sdk/session.js';
 import { SafeStorage } from '../sdk/storage.js';
 import { Announcer } from './announcer.js';
 import { Composer } from './composer.js';
-import { dress } from './dom.js';
+import { dress, keepFocus } from './dom.js';
 import { download } from './download.js';
 import { Frame } from './frame.js';
 import { Identity } from './identity.js';
@@ -35,6 +35,7 @@ export class Panel {
     this.identity = new Identity(session, kept);
     this.composer = new Composer(words, {
       send: (text) => this.send(text),
+      refused: (sentence) => this.notice.say(sentence),
       stop: () => session.cancel(),
       typing: (active) => session.typing(active),
     }, new SafeStorage(() => sessionStorage, prefix));
@@ -48,6 +49,7 @@ export class Panel {
     dress(root, TALK);
     this.unfollow = followViewport(root);
     this.drawing = 0;
+    this.root = root;
     this.look = () => this.redraw();
     document.addEventListener('visibilitychange', this.look);
     window.addEventListener('storage', this.look);
@@ -76,7 +78,7 @@ export class Panel {
   /** A message came. */
   heard() { if (!this.reading) this.sound.play(); }
 
-  redraw() { this.drawing ||= requestAnimationFrame(() => this.draw()); }
+  redraw() { this.drawing ||= requestAnimationFrame(() => keepFocus(this.root, () => this.draw(), () => this.frame.focus())); }
 
   draw() {
     this.drawing = 0;
@@ -96,10 +98,7 @@ export class Panel {
     if (transcript.more && this.host.isOpen && this.frame.scroller.scrollTop < 400) void this.session.history();
   }
 
-  scrolled() {
-    this.list.scrolled();
-    this.changed();
-  }
+  scrolled() { this.list.scrolled(); this.changed(); }
 
   /** @param {string} text */
   send(text) {
@@ -116,21 +115,19 @@ export class Panel {
       this.composer.fit();
     }
     this.changed();
-    if (quiet) return;
-    if (matchMedia('(hover: hover)').matches) this.composer.focus();
-    else this.frame.title.focus();
+    if (!quiet) this.frame.focus();
   }
 
   restart() {
     const { transcript } = this.session;
-    const act = () => { this.session.restart(); this.list.clear(); this.composer.focus(); };
+    const act = () => { this.session.restart(); this.list.clear(); this.frame.focus(); };
     if (transcript.seq === 0 || transcript.state?.ended) return act();
-    this.notice.ask(this.host.words.confirm_new, this.host.words.new, act, () => this.composer.focus());
+    this.notice.ask(this.host.words.confirm_new, this.host.words.new, act, () => this.frame.focus());
   }
 
   end() {
     const { words } = this.host;
-    this.notice.ask(words.confirm_end, words.end, () => this.session.end(), () => this.composer.focus());
+    this.notice.ask(words.confirm_end, words.end, () => this.session.end(), () => this.frame.focus());
   }
 
   download() { void download(this.session, this.host.words, this.host.lang); }

@@ -13,9 +13,15 @@ import { make } from './dom.js';
  * @property {number} start of a numbered list
  */
 
-const ITEM = /^\s{0,3}(?:[-*•]|(\d{1,4})[.)])\s+(.*)$/;
+// The s flag: what stands for the rest of a line always reaches its end, so nothing is tried twice. \x60 is a backtick.
+const ITEM = /^\s{0,3}(?:[-*•]|(\d{1,4})[.)])\s+(.*)$/s;
+const HEADING = /^#{1,4}\s+(.*)$/s;
+const FENCE = /^\x60{3}[\w+#.-]*\s*$/;
+const END = /^\x60{3}\s*$/;
+/** What ends a sentence rather than an address. */
+const AFTER = '.,;:!?)]}\'*';
 const SPANS = new RegExp([
-  '\\*\\*([^*\\n]+)\\*\\*', '`([^`\\n]+)`',
+  '\\*\\*([^*\\n]+)\\*\\*', '\\x60([^\\x60\\n]+)\\x60',
   '\\[([^\\]\\n]{1,300})\\]\\(((?:https?:\\/\\/|mailto:|tel:)[^\\s()]{1,2000})\\)', '(https?:\\/\\/[^\\s<>"]{1,2000})',
 ].join('|'), 'g');
 
@@ -30,12 +36,14 @@ export function blocks(text) {
     found.push(open);
     return open;
   };
-  for (const line of text.split('\n')) {
+  for (const line of text.split(/\r?\n/)) {
     const current = /** @type {Block|null} */ (open);
     const item = ITEM.exec(line);
-    const heading = /^#{1,4}\s+(.*)$/.exec(line);
-    if (line.startsWith('```')) open = current?.kind === 'pre' ? null : begin('pre');
-    else if (current?.kind === 'pre') current.lines.push(line);
+    const heading = HEADING.exec(line);
+    if (current?.kind === 'pre') {
+      if (END.test(line)) open = null;
+      else current.lines.push(line);
+    } else if (FENCE.test(line)) begin('pre');
     else if (line.trim() === '') open = null;
     else if (item) {
       const kind = item[1] === undefined ? 'ul' : 'ol';
@@ -63,13 +71,20 @@ export function spans(text) {
     else if (code !== undefined) found.push({ kind: 'code', text: code });
     else if (target !== undefined) found.push({ kind: 'link', text: label ?? target, href: target });
     else {
-      const href = (bare ?? '').replace(/[.,;:!?)\]}'*]+$/, '');
+      const href = address(bare ?? '');
       at = match.index + href.length;
       found.push({ kind: 'link', text: href, href });
     }
   }
   if (at < text.length) found.push({ kind: 'text', text: text.slice(at) });
   return found;
+}
+
+/** @param {string} bare @returns {string} without the punctuation after it */
+function address(bare) {
+  let end = bare.length;
+  while (AFTER.includes(bare[end - 1] ?? ' ')) end -= 1;
+  return bare.slice(0, end);
 }
 
 /** @type {WeakMap<Element, string>} what a block was made of: only those that changed are made anew */
@@ -93,8 +108,8 @@ export function show(node, text) {
 /** @param {Block} block @returns {HTMLElement} */
 function blockNode({ kind, lines, start }) {
   if (kind === 'pre') return make('pre', { tabIndex: 0 }, make('code', {}, lines.join('\n')));
-  if (kind === 'ul') return make('ul', {}, ...lines.map((line) => make('li', { dir: 'auto' }, ...inline(line))));
-  if (kind === 'ol') return make('ol', { start }, ...lines.map((line) => make('li', { dir: 'auto' }, ...inline(line))));
+  if (kind === 'ul') return make('ul', { dir: 'auto' }, ...lines.map((line) => make('li', {}, ...inline(line))));
+  if (kind === 'ol') return make('ol', { start, dir: 'auto' }, ...lines.map((line) => make('li', {}, ...inline(line))));
   return make('p', { dir: 'auto', className: kind }, ...inline(lines.join('\n')));
 }
 

@@ -46,8 +46,8 @@ export class RowView {
   /** @param {HTMLElement} node @param {Row} row */
   text(node, row) {
     if (row.role !== 'user') return show(node, row.text);
-    node.dir = 'auto';
-    return say(node, row.text);
+    if (node.firstElementChild === null) node.append(make('p', { dir: 'auto' }));
+    return say(node.firstElementChild ?? node, row.text);
   }
 
   /** Who speaks: always said, also where only a screen reader needs it. @param {Row} row @returns {Node[]} */
@@ -55,8 +55,9 @@ export class RowView {
     if (role === 'note' || role === 'day') return [];
     const label = make('span', { className: head && role !== 'user' ? 'name' : 'hidden' }, name ?? (role === 'user' ? this.words.you : this.words[role]));
     if (role === 'user' || !head) return [label];
-    const hint = role === 'system' ? null : make('span', { className: 'kind' }, this.words[`${role}_hint`]);
-    return [icon(role === 'agent' ? ICONS.person : ICONS.spark), label, ...(hint === null ? [] : [hint])];
+    if (role === 'system') return [label];
+    const hint = make('span', { className: 'kind' }, this.words[`${role}_hint`]);
+    return [icon(role === 'agent' ? ICONS.person : ICONS.spark), label, hint];
   }
 
   /** @param {Row} row @returns {HTMLElement[]} */

@@ -11,23 +11,27 @@ const COLOURS = `
   --surface: #fff; --raised: #f0f2f6; --line: #dfe3ea; --ink: #1b1f27; --soft: #5b6577; --link: #2b5194; --good: #1f7a4a;
   --bad: #ad3329; --shadow: 0 18px 50px rgb(16 24 40 / 22%); --ring: #2b5194;
   --radius: var(--baton-radius, 18px); --ease: cubic-bezier(.2, .8, .3, 1);
-  color-scheme: light dark; font: 15px/1.5 var(--baton-font, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif); }
+  color-scheme: light dark; }
 @media (prefers-color-scheme: dark) { :host(:not([theme="light"])) { ${DARK} } }
 :host([theme="dark"]) { ${DARK} color-scheme: dark; }
 :host([theme="light"]) { color-scheme: light; }`;
 
+// What is inherited is said anew below the host, where a page's rules for all of its elements end.
 const PLACE = `
 :host { position: fixed; inset-block-end: 20px; inset-inline-end: 20px; z-index: var(--baton-z-index, 2147483000);
-  display: block; text-align: start; letter-spacing: normal; }
+  display: block; }
 :host([hidden]) { display: none; }
 :host([inline]) { position: relative; inset: auto; z-index: auto; height: 100%; min-height: 320px; }
 * { box-sizing: border-box; }
+.panel, .launcher { font: 15px/1.5 var(--baton-font, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif); letter-spacing: normal;
+  word-spacing: normal; word-break: normal; text-align: start; text-indent: 0; text-transform: none; text-shadow: none;
+  white-space: normal; list-style: none; cursor: auto; }
 [hidden] { display: none !important; }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 button { font: inherit; cursor: pointer; border: 0; color: inherit; background: none; padding: 0; }
 svg { width: 22px; height: 22px; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
 :focus-visible { outline: 2px solid var(--ring); outline-offset: 2px; }
-.launcher { position: relative; display: grid; place-items: center; width: 60px; height: 60px; margin-inline-start: auto;
+.launcher { position: relative; display: grid; place-items: center; cursor: pointer; width: 60px; height: 60px; margin-inline-start: auto;
   border-radius: 50%; background: var(--accent); color: var(--on-accent); box-shadow: 0 8px 24px rgb(16 24 40 / 28%);
   transition: transform .2s var(--ease); }
 .launcher:hover { transform: scale(1.06); }
@@ -70,7 +74,7 @@ header { display: flex; align-items: center; gap: 4px; padding-block: 12px; padd
 .question { padding-block: 10px; background: var(--raised); color: var(--ink); }
 .question span { flex: 1 1 60%; }
 .link { color: var(--link); text-decoration: underline; text-underline-offset: 2px; min-height: 24px; }
-.solid { padding: 7px 14px; border-radius: 10px; background: var(--accent); color: var(--on-accent); }
-.over-bar { display: flex; align-items: center; justify-content: space-between; gap: 12px; padding: 14px 18px; background: var(--raised); }`;
+.solid { padding: 7px 14px; white-space: nowrap; border-radius: 10px; background: var(--accent); color: var(--on-accent); }
+.over-bar { display: flex; align-items: center; justify-content: space-between; flex-wrap: wrap; gap: 8px 12px; padding: 14px 18px; background: var(--raised); }`;
 
 export const STYLE = COLOURS + PLACE + AROUND;

@@ -14,8 +14,9 @@ export const TALK = `
 .suggestion:hover { background: var(--raised); }
 .older, .typist { margin: 4px; font-size: 13px; color: var(--soft); text-align: center; }
 .typist { text-align: start; }
-.rows { list-style: none; margin: 0; padding: 0; display: flex; flex-direction: column; gap: 3px; }
-.row { display: flex; flex-direction: column; align-items: flex-start; max-width: 88%; content-visibility: auto; contain-intrinsic-size: auto 60px; }
+.rows, .group { display: flex; flex-direction: column; gap: 3px; }
+.group { list-style: none; margin: 0; padding: 0; content-visibility: auto; contain-intrinsic-size: auto 8000px; }
+.row { display: flex; flex-direction: column; align-items: flex-start; max-width: 88%; contain: content; overflow-clip-margin: 6px; }
 .row.head { margin-block-start: 10px; }
 .row.day, .row.note { align-self: center; margin-block: 14px 4px; max-width: 100%; font-size: 12.5px; color: var(--soft); text-align: center; }
 .row.day { font-weight: 600; }
@@ -24,9 +25,9 @@ export const TALK = `
 .who .name { font-weight: 650; color: var(--ink); }
 .who .kind::before { content: "· "; }
 .row:not(.head) .who, .row.user .who { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.text { padding: 9px 14px; border-radius: 18px; border-start-start-radius: 6px; background: var(--raised); overflow-wrap: anywhere; unicode-bidi: isolate; }
+.text { padding: 9px 14px; border-radius: 18px; border-start-start-radius: 6px; background: var(--raised); overflow-wrap: anywhere; }
 .row.user { align-self: flex-end; align-items: flex-end; }
-.row.user .text { background: var(--accent); color: var(--on-accent); white-space: pre-wrap;
+.row.user .text { background: var(--accent); color: var(--on-accent);
   border-start-start-radius: 18px; border-end-end-radius: 6px; }
 .row.agent .text { background: none; box-shadow: inset 0 0 0 1.5px var(--good); }
 .row.agent .who svg { color: var(--good); }
@@ -44,10 +45,12 @@ export const TALK = `
 .text pre { overflow-x: auto; padding: 8px 10px; border-radius: 8px; background: var(--surface); }
 .text code { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .text a { color: var(--link); }
+.text a, .text code, .text strong { unicode-bidi: isolate; }
 .meta { display: flex; flex-wrap: wrap; gap: 0 8px; padding: 2px 6px 0; font-size: 12px; color: var(--soft); }
 .meta:empty { display: none; }
-.row.stored:not(:last-child) .delivery { font-size: 0; }
-.row.stored:not(:last-child) .delivery::before { content: "✓"; font-size: 12px; }
+.row.stored:not(.tail) .meta { position: absolute; clip-path: inset(50%); }
+.group:not(:last-child) .row.stored .delivery, .row.stored:not(:last-child) .delivery { font-size: 0; }
+.group:not(:last-child) .row.stored .delivery::before, .row.stored:not(:last-child) .delivery::before { content: "✓"; font-size: 12px; }
 .row.queued .delivery, .row.sent .delivery { animation: late 1.2s step-end; }
 @keyframes late { from { opacity: 0; } }
 .live .text:not(.waiting) > :last-child::after, .live .text.waiting::after { content: ""; display: inline-block; inline-size: 8px; block-size: 8px;
@@ -70,5 +73,9 @@ export const TALK = `
 .stop span { width: 12px; height: 12px; border-radius: 3px; background: var(--bad); }
 @media (max-width: 560px) { .composer { margin-block-end: calc(12px + env(safe-area-inset-bottom)); } }
 @media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; } }
-@media (forced-colors: active) { .text, .launcher, .send { border: 1px solid; } }
+@media (forced-colors: active) {
+  .text, .launcher, .send, .stop, .badge { border: 1px solid; }
+  .stop span, .live .text::after, .live .text > :last-child::after { forced-color-adjust: none; background: CanvasText !important; }
+  .composer:focus-within { outline: 2px solid Highlight; }
+}
 `;

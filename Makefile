@@ -14,6 +14,8 @@ READY := .venv/.ready-$(KEY)
 
 MINUTES ?= 10
 ARGS ?=
+# Demo mode is for this machine alone: make run DEMO= ARGS="--host 0.0.0.0"
+DEMO ?= --demo
 JOBS ?= 3
 
 .PHONY: help setup run test test-containers chaos check lint types shape web bench eval lock clean
@@ -38,8 +40,8 @@ $(READY):
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: setup ## serve two replicas on a store of their own, data in .baton (ARGS="--port 9000 ...")
-	@exec .venv/bin/baton serve --replicas 2 $(ARGS)
+run: setup ## serve two replicas on a store of their own, data in .baton (ARGS="--port 9000 ..."; DEMO= for no demo mode)
+	@exec .venv/bin/baton serve --replicas 2 $(DEMO) $(ARGS)
 
 test: setup ## every test but those of containers, chaos and bench (ARGS="-k name")
 	$(PY) -m pytest -n $(JOBS) --dist loadfile -m "not containers and not chaos and not bench" $(ARGS)

@@ -22,6 +22,7 @@ from app.core.limits import MAX_FRAME
 from app.edge.first_words import PatientHttp
 from app.edge.websocket import Receive, Scope, Send
 from app.edge.wire import WireProtocol
+from app.inherited import Inherited
 from app.leaving import StoppedEarly, threads_left
 from app.listening import allow_open_files
 from app.observe.logs import where
@@ -76,7 +77,8 @@ class DrainingServer(uvicorn.Server):
 
 def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
     """The ASGI application. ``X-Forwarded-*`` is believed from ``trusted_proxies`` only."""
-    pages: Any = Starlette(routes=[*replica.pages.routes(), *replica.admin.routes()])
+    demo = [] if replica.demo is None else replica.demo.routes()
+    pages: Any = Starlette(routes=[*replica.pages.routes(), *replica.admin.routes(), *demo])
     pages.router.redirect_slashes = False  # an address is right or unknown
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,12 +92,13 @@ def build_app(replica: Replica, trusted_proxies: tuple[str, ...]) -> Any:
     return ProxyHeadersMiddleware(outer, list(trusted_proxies)) if trusted_proxies else outer
 
 
-async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
+async def _serve(settings: Settings, inherited: Inherited) -> bool:
     fit = allow_open_files(settings.max_connections)
     if fit < settings.max_connections:
         structlog.get_logger().warning("few_open_files", connections=fit, wanted=settings.max_connections)
         settings = dataclasses.replace(settings, max_connections=fit)
-    async with open_replica(settings) as replica:
+    sockets = inherited.sockets
+    async with open_replica(settings, inherited) as replica:
         config = uvicorn.Config(
             build_app(replica, settings.trusted_proxies),
             loop="none",
@@ -120,13 +123,13 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> bool:
         return replica.failed.is_set()
 
 
-async def _run(settings: Settings, sockets: list[socket.socket]) -> bool:
+async def _run(settings: Settings, inherited: Inherited) -> bool:
     """Serve in a loop that neither waits for an agent's threads at its end nor logs what its tasks raise."""
     loop, threads = asyncio.get_running_loop(), ThreadPoolExecutor(thread_name_prefix="agent")
     loop.set_exception_handler(_note_failure)
     loop.set_default_executor(threads)
     try:
-        return await _serve(settings, sockets)
+        return await _serve(settings, inherited)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
@@ -157,8 +160,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
-    """Serve on ``sockets`` until SIGTERM or SIGINT, then drain. Blocks.
+def run_replica(settings: Settings, inherited: Inherited) -> None:
+    """Serve on the sockets that listen already until SIGTERM or SIGINT, then drain. Blocks.
 
     Raises:
         SettingsError: see ``open_replica``.
@@ -173,7 +176,7 @@ def run_replica(settings: Settings, sockets: list[socket.socket]) -> None:
     try:
         runner = asyncio.Runner(loop_factory=_loop_factory())
         try:
-            failed = runner.run(_run(settings, sockets))
+            failed = runner.run(_run(settings, inherited))
         except SystemExit as ended:
             if isinstance(ended, StoppedEarly):
                 raise

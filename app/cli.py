@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
@@ -19,6 +19,7 @@ from types import FrameType
 from structlog.typing import FilteringBoundLogger
 
 from app import __version__
+from app.inherited import Inherited, adopt, replica_name
 from app.leaving import StoppedEarly, end
 from app.listening import ListenError, listen, url_of
 from app.observe import logs
@@ -75,7 +76,12 @@ def _parser() -> argparse.ArgumentParser:
         "--redis", metavar="URL", help="a Redis or Valkey server; without it one is started in --data-dir"
     )
     serve.add_argument("--data-dir", metavar="DIR", help="folder of the store that is started (.baton)")
-    serve.add_argument("--demo", action="store_const", const=True, help="with what the demo page needs")
+    serve.add_argument(
+        "--demo",
+        action="store_const",
+        const=True,
+        help="let the page at / kill, pause and restart what serves it; only for a loopback --host",
+    )
     chat = commands.add_parser("chat", help="talk to a server in the terminal")
     chat.add_argument("url", nargs="?", default=DEFAULT_URL, metavar="URL", help=f"the server ({DEFAULT_URL})")
     chat.add_argument("--new", action="store_true", help="start a new conversation")
@@ -99,15 +105,15 @@ def _serve(settings: Settings) -> int:
     with ExitStack() as stack:
         shared = stack.enter_context(listen(settings.host, settings.port))
         own = [stack.enter_context(listen(settings.host, port)) for port in _own_ports(settings)]
-        settings = _with_store(settings, log, stack)
+        settings, restart_store = _with_store(settings, log, stack)
         url = url_of(shared)
         _say(f"Baton is listening on {url}")
         _say(f"Open it in a browser, or run: baton chat {url}")
-        if settings.replicas > 1:
-            return _supervise(settings, shared, own, log)
+        if settings.replicas > 1 or settings.demo:  # in demo mode also the only one may be killed
+            return _supervise(settings, shared, own, restart_store, log)
         from app.asgi import run_replica
 
-        run_replica(settings, [shared])
+        run_replica(settings, Inherited(replica_name(), [shared]))
     return 0
 
 
@@ -117,30 +123,43 @@ def _own_ports(settings: Settings) -> list[int]:
     return [settings.port + 1 + index if settings.port else 0 for index in range(settings.replicas)]
 
 
-def _with_store(settings: Settings, log: FilteringBoundLogger, stack: ExitStack) -> Settings:
-    """Return the settings with a store and a secret; the store that is started for that ends with `stack`."""
+def _with_store(
+    settings: Settings, log: FilteringBoundLogger, stack: ExitStack
+) -> tuple[Settings, Callable[[], None] | None]:
+    """Return the settings with a store and a secret, and how to restart the store if it is one that is started here.
+
+    That one ends with `stack`.
+    """
     if settings.redis_url:
-        return settings
+        return settings, None
     if sys.platform == "win32":
         raise SettingsError(
             "BATON_REDIS_URL must be set on Windows: the store that Baton starts itself needs Linux or macOS"
         )
     from app.store.embedded import EmbeddedError, EmbeddedServer, load_or_make_secret
 
+    server = EmbeddedServer(settings.data_dir, log)
     try:
-        url = stack.enter_context(EmbeddedServer(settings.data_dir, log))
+        url = stack.enter_context(server)
         stack.callback(
             _ignore_signals
         )  # what comes now is the end: a second Ctrl-C mustn't cut the store's shutdown short
         secrets = settings.secrets or (load_or_make_secret(settings.data_dir),)
     except EmbeddedError as error:
         raise StartError(str(error)) from None
-    return dataclasses.replace(settings, redis_url=url, secrets=secrets)
+    return dataclasses.replace(settings, redis_url=url, secrets=secrets), server.restart
 
 
-def _supervise(settings: Settings, shared: socket, own: Sequence[socket], log: FilteringBoundLogger) -> int:
+def _supervise(
+    settings: Settings,
+    shared: socket,
+    own: Sequence[socket],
+    restart_store: Callable[[], None] | None,
+    log: FilteringBoundLogger,
+) -> int:
     if sys.platform == "win32":
-        raise SettingsError("--replicas must be 1 on Windows")
+        raise SettingsError("--replicas must be 1 on Windows, without --demo")
+    from app.faults import FaultInjector
     from app.supervisor import Supervisor
 
     others = {key: value for key, value in os.environ.items() if not key.startswith("BATON_")}
@@ -150,21 +169,20 @@ def _supervise(settings: Settings, shared: socket, own: Sequence[socket], log: F
         **settings.to_environ(),
         "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path),
     }
-    return Supervisor(shared, own, environ, drain_seconds=settings.drain_seconds, log=log, say=_say).run()
+    faults = FaultInjector(log, enabled=settings.demo, restart_store=restart_store)
+    return Supervisor(shared, own, environ, faults, drain_seconds=settings.drain_seconds, log=log, say=_say).run()
 
 
 def _replica() -> int:
-    from app.supervisor import adopt
-
     try:
-        sockets = adopt(os.environ)
+        inherited = adopt(os.environ)
     except (KeyError, ValueError, OSError):
         raise StartError("a replica is started by: baton serve --replicas N") from None
     settings = Settings.load(os.environ, {})
     logs.configure(settings.log_level)
     from app.asgi import run_replica
 
-    run_replica(settings, sockets)
+    run_replica(settings, inherited)
     return 0
 
 

@@ -5,6 +5,7 @@ Redis URL (it may carry a password), into a `repr` or an error line (I10), and m
 """
 
 import difflib
+import ipaddress
 import json
 import math
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ class Settings:
     drain_seconds: float = 10.0
     log_level: str = "info"
     demo: bool = False
+    """The page may break what serves it, and answers come at a pace at which that can be watched."""
     unknown: tuple[str, ...] = ()
     """Names (never values) of `BATON_*` variables that mean nothing here."""
 
@@ -86,6 +88,11 @@ class Settings:
             raise SettingsError(
                 f"BATON_PORT must leave room for {settings.replicas} replicas on the ports above it,"
                 f" at most 65535, not {settings.port}"
+            )
+        if settings.demo and not _is_loopback(settings.host):
+            raise SettingsError(
+                "--demo must be left out (and BATON_DEMO not be set) when BATON_HOST isn't a loopback address like"
+                " 127.0.0.1: whoever reaches the server could break it"
             )
         return settings
 
@@ -129,6 +136,13 @@ def _parsed(name: str, parse: Parser, text: str) -> object:
     except WrongValue as wrong:
         shown = "" if wrong.hide else f", not {json.dumps(text[:80])}"
         raise SettingsError(f"{name} must be {wrong.expected}{shown}") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _as_text(value: object) -> str:

@@ -1,25 +1,25 @@
 """The replicas of one `baton serve`, each a process of its own: starts them, restarts what dies, drains them.
 
-All inherit one listening socket, and each one more of its own. The supervisor touches no conversation: everything a
-replica knows is in the store (I7), so a dead one is simply started again. Must never hand a secret over on a command
-line (I10), and must never leave a replica behind.
+All inherit one listening socket, and each one more of its own, unless it is the only one. The supervisor touches no
+conversation: everything a replica knows is in the store (I7), so a dead one is simply started again. Must never hand a
+secret over on a command line (I10), and must never leave a replica behind.
 """
 
-import os
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Self
 
 from structlog.typing import FilteringBoundLogger
 
-from app import leash
+from app.faults import FaultInjector
+from app.inherited import Inherited, replica_name
 from app.listening import url_of
 
 REPLICA_COMMAND = (sys.executable, "-P", "-m", "app", "replica")
@@ -30,26 +30,13 @@ BACKOFF_SECONDS = (0.2, 10.0)
 STEADY_SECONDS = 30.0
 GRACE_SECONDS = 5.0
 """What a replica that was told to hurry gets before it is killed."""
-_FDS = "BATON_REPLICA_FDS"
-_PARENT = "BATON_REPLICA_PARENT"
-
-
-def adopt(environ: MutableMapping[str, str]) -> list[socket.socket]:
-    """In a replica: take the inherited sockets over and tie this process to its supervisor, which is asked no more.
-
-    Takes the two variables out of `environ`. Raises KeyError or ValueError if the process was started by hand.
-    """
-    leash.die_with_parent(int(environ.pop(_PARENT)), signal.SIGKILL)
-    sockets = [socket.socket(fileno=int(number)) for number in environ.pop(_FDS).split(",")]
-    for sock in sockets:
-        sock.set_inheritable(False)
-    return sockets
 
 
 @dataclass(slots=True)
 class _Replica:
     number: int
-    own: socket.socket
+    sockets: list[socket.socket]
+    name: str = ""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     starts: int = 0
@@ -58,22 +45,27 @@ class _Replica:
 
 
 class Supervisor:
-    """Runs one replica for each of the `own` sockets until a signal comes. Only in the main thread, and once."""
+    """Runs one replica for each of the `own` sockets, one on `shared` alone if there are none, until a signal comes.
+
+    Only in the main thread, and once.
+    """
 
     def __init__(
         self,
         shared: socket.socket,
         own: Sequence[socket.socket],
         environ: Mapping[str, str],
+        faults: FaultInjector,
         *,
         drain_seconds: float,
         log: FilteringBoundLogger,
         say: Callable[[str], None],
         command: Sequence[str] = REPLICA_COMMAND,
     ) -> None:
-        self._shared = shared
-        self._replicas = [_Replica(number, sock) for number, sock in enumerate(own, 1)]
+        sockets = [[shared, sock] for sock in own] or [[shared]]
+        self._replicas = [_Replica(number, inherited) for number, inherited in enumerate(sockets, 1)]
         self._environ = environ
+        self._faults = faults
         self._drain_seconds = drain_seconds
         self._log = log.bind(component="supervisor")
         self._say = say
@@ -89,9 +81,11 @@ class Supervisor:
             try:
                 while not signals.stops and not fatal:
                     self._start_due()
-                    signals.wait(self._until_due())
+                    self._faults.read(signals.wait(self._until_due(), self._faults.lines))
+                    self._faults.act()
                     fatal = self._reap()
             finally:
+                self._faults.end()
                 self._drain(signals)
         return FATAL_EXIT if fatal else 0
 
@@ -101,35 +95,47 @@ class Supervisor:
                 self._start(replica)
 
     def _until_due(self) -> float | None:
-        waiting = [replica.due for replica in self._replicas if replica.process is None]
-        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+        waiting = [max(0.0, one.due - time.monotonic()) for one in self._replicas if one.process is None]
+        fault = self._faults.until_due()
+        return min(waiting if fault is None else [*waiting, fault], default=None)
 
     def _start(self, replica: _Replica) -> None:
-        descriptors = [self._shared.fileno(), replica.own.fileno()]
-        replica.started = time.monotonic()
+        replica.name, replica.started = replica_name(), time.monotonic()
         replica.starts += 1
+        control = self._faults.open(replica.name)
         try:
-            replica.process = subprocess.Popen(
-                self._command,
-                env={**self._environ, _FDS: ",".join(map(str, descriptors)), _PARENT: str(os.getpid())},
-                stdin=subprocess.DEVNULL,
-                pass_fds=descriptors,
-                start_new_session=True,  # the terminal's Ctrl-C reaches the supervisor, which drains
-            )
+            replica.process = self._spawn(Inherited(replica.name, replica.sockets, control, self._faults.faults))
         except OSError as error:  # out of memory or processes: that may pass
             self._log.error("replica_not_started", number=replica.number, error=error.strerror)
             self._postpone(replica)
             return
+        finally:
+            if control is not None:
+                control.close()
+        self._faults.started(replica.name, replica.process)
         self._log.info("replica_started", number=replica.number, replica_pid=replica.process.pid)
-        self._say(f"replica {replica.number}: {url_of(replica.own)} (pid {replica.process.pid})")
+        self._say(f"replica {replica.number}: {url_of(replica.sockets[-1])} (pid {replica.process.pid})")
 
-    def _postpone(self, replica: _Replica) -> None:
+    def _spawn(self, inherited: Inherited) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._command,
+            env={**self._environ, **inherited.to_environ()},
+            stdin=subprocess.DEVNULL,
+            pass_fds=inherited.descriptors,
+            start_new_session=True,  # the terminal's Ctrl-C reaches the supervisor, which drains
+        )
+
+    def _postpone(self, replica: _Replica) -> float:
+        """Start it again after a while; how long."""
         now = time.monotonic()
-        if now - replica.started > STEADY_SECONDS:
+        asked = self._faults.forget(replica.name)
+        if asked or now - replica.started > STEADY_SECONDS:
             replica.backoff = BACKOFF_SECONDS[0]
         replica.process = None
-        replica.due = now + replica.backoff
-        replica.backoff = min(replica.backoff * 2, BACKOFF_SECONDS[1])
+        pause = replica.backoff
+        replica.due = now + pause
+        replica.backoff = min(pause * 2, BACKOFF_SECONDS[1])
+        return pause
 
     def _reap(self) -> bool:
         """Note which replicas ended, to start them again; return whether one refused its settings at first start."""
@@ -139,8 +145,8 @@ class Supervisor:
             if code is not None:
                 young = replica.starts == 1 and time.monotonic() - replica.started < STEADY_SECONDS
                 fatal = fatal or (code == FATAL_EXIT and young)
-                self._log.warning("replica_ended", number=replica.number, code=code, restart_in=replica.backoff)
-                self._postpone(replica)
+                pause = self._postpone(replica)
+                self._log.warning("replica_ended", number=replica.number, code=code, restart_in=pause)
         return fatal
 
     def _drain(self, signals: "_Signals") -> None:
@@ -205,10 +211,15 @@ class _Signals:
         self._reader.close()
         self._writer.close()
 
-    def wait(self, seconds: float | None) -> None:
-        """Sleep until a signal comes or `seconds` have passed (None: no limit)."""
-        if select.select([self._reader], [], [], seconds)[0]:
+    def wait(self, seconds: float | None, others: Sequence[socket.socket] = ()) -> list[socket.socket]:
+        """Sleep until a signal comes, one of `others` can be read or `seconds` have passed (None: no limit).
+
+        Those of `others` that can be read.
+        """
+        ready = select.select([self._reader, *others], [], [], seconds)[0]
+        if self._reader in ready:
             self._reader.recv(4096)
+        return [sock for sock in ready if sock is not self._reader]
 
     def _count(self, _signum: int, _frame: FrameType | None) -> None:
         self.stops += 1

@@ -67,6 +67,14 @@ def test_redis_without_a_secret() -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_demo_that_others_could_reach(data_dir: str) -> None:
+    done = baton("serve", "--demo", "--host", "0.0.0.0", "--port", "0", "--data-dir", data_dir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("baton: --demo must be left out")
+    assert done.stderr.count("\n") == 1
+    assert not os.listdir(data_dir)
+
+
 def test_a_taken_port(data_dir: str) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -90,7 +98,7 @@ def test_a_taken_port_of_a_replica(data_dir: str) -> None:
         port = taken.getsockname()[1]
         done = baton("serve", "--port", str(port - 2), "--replicas", "2", "--data-dir", data_dir)
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(rf"baton: Port {port}(-1)? on 127\.0\.0\.1 is in use: .*\n", done.stderr)
+    assert re.fullmatch(rf"baton: Port ({port - 1}|{port}) on 127\.0\.0\.1 is in use: .*\n", done.stderr)
 
 
 def test_a_folder_that_cannot_be_used(data_dir: str) -> None:

@@ -26,7 +26,7 @@ def test_options_win_over_the_environment_and_none_means_not_given() -> None:
 def test_every_setting_survives_the_way_to_a_replica() -> None:
     settings = Settings.load(
         {
-            "BATON_HOST": "0.0.0.0",
+            "BATON_HOST": "[::1]",
             "BATON_PORT": "9000",
             "BATON_REPLICAS": "3",
             "BATON_REDIS_URL": "rediss://user:pw@redis.example:6380/2",
@@ -165,6 +165,17 @@ def test_replica_ports_must_fit_above_the_port() -> None:
     assert Settings.load({"BATON_PORT": "65535"}, {}).port == 65535
     with pytest.raises(SettingsError, match="BATON_PORT must leave room for 2 replicas"):
         Settings.load({"BATON_PORT": "65534", "BATON_REPLICAS": "2"}, {})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "example.com", "localhost.example.com", "127.1"])
+def test_demo_mode_is_for_this_machine_alone(host: str) -> None:
+    line = "^--demo must be left out .* when BATON_HOST isn't a loopback address"
+    for environ, options in (({"BATON_DEMO": "1", "BATON_HOST": host}, {}), ({}, {"demo": True, "host": host})):
+        with pytest.raises(SettingsError, match=line):
+            Settings.load(environ, options)
+    assert Settings.load({"BATON_HOST": host}, {}).demo is False
+    for own in ("localhost", "127.0.0.1", "127.0.0.9", "[::1]"):
+        assert Settings.load({"BATON_HOST": own}, {"demo": True}).demo
 
 
 def test_no_secret_is_in_a_repr() -> None:

@@ -106,6 +106,14 @@ async def test_replicas_share_one_port_and_have_one_each(run: Callable[..., Supe
         assert os.getsid(pid) == pid
 
 
+async def test_a_single_replica_has_the_shared_port_to_itself(run: Callable[..., Supervised]) -> None:
+    supervised = run("serve", 0)
+    await until(lambda: supervised.replicas, what="a replica")
+    ((url, pid),) = supervised.replicas
+    assert url == supervised.shared
+    assert ask(url) == pid
+
+
 async def test_a_killed_replica_comes_back_on_its_port_and_the_other_serves_meanwhile(
     run: Callable[..., Supervised],
 ) -> None:

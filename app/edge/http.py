@@ -1,10 +1,11 @@
-"""HTTP beside the socket: health, readiness, metrics, the demo page and its modules.
+"""HTTP beside the socket: health, readiness, metrics, the demo page and the browser's modules.
 
-Must never answer with anything of a conversation, nor serve a file that isn't in ``app/web``.
+Must never answer with anything of a conversation, nor with HTML below ``/static``.
 """
 
 import ipaddress
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.edge.assets import Assets
+from app.core.errors import StoreUnavailableError
+from app.edge.assets import VERSION, Asset, is_module
 from app.edge.auth import key_matches
+from app.edge.releases import Releases
 from app.observe.metrics import Metrics
 
 _PAGE: Final = {
@@ -32,13 +35,17 @@ _MODULE: Final = {
     "x-content-type-options": "nosniff",
 }
 _FOREVER: Final = {"cache-control": "public, max-age=31536000, immutable"}
+_NEVER: Final = {"cache-control": "no-store"}
 # A site's page must find the widget also while the chat server is away (RFC 5861): what was written waits in it.
 _ENTRY: Final = {"cache-control": "public, max-age=300, stale-while-revalidate=604800, stale-if-error=604800"}
+# What follows a dot after the version only makes a new address: a browser may remember that one couldn't be loaded.
+_ADDRESS: Final = re.compile(rf"({VERSION.pattern})(?:\.[0-9]{{1,9}})?", re.ASCII)
+_RETRY_AFTER: Final = {"retry-after": "2"}
 
 
-def json_response(document: object, status: int = 200) -> Response:
-    """JSON by orjson."""
-    return Response(orjson.dumps(document), status, {"cache-control": "no-store"}, "application/json")
+def json_response(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON by orjson; never kept."""
+    return Response(orjson.dumps(document), status, {**(headers or {}), **_NEVER}, "application/json")
 
 
 def is_admin(request: Request, key: str | None) -> bool:
@@ -47,13 +54,18 @@ def is_admin(request: Request, key: str | None) -> bool:
     return key is not None and scheme.lower() == "bearer" and key_matches(given.strip(), key)
 
 
-def _from_loopback(request: Request) -> bool:
+def from_loopback(request: Request) -> bool:
     """A direct connection from this machine: what a proxy on this machine passes on is not."""
     headers = request.headers
     if "forwarded" in headers or "x-forwarded-for" in headers or "x-real-ip" in headers or request.client is None:
         return False
+    return is_loopback(request.client.host)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether this is an address of loopback; a name is none."""
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 
@@ -67,7 +79,8 @@ class Pages:
     replica: str
     not_ready: Callable[[], str | None]
     measure: Callable[[], None]
-    assets: Assets
+    releases: Releases
+    demo_page: Asset
 
     def routes(self) -> list[Route]:
         """For Starlette."""
@@ -94,31 +107,34 @@ class Pages:
 
     async def metrics_text(self, request: Request) -> Response:
         """Prometheus text, for the admin key or from this machine."""
-        if not (is_admin(request, self.admin_key) or _from_loopback(request)):
+        if not (is_admin(request, self.admin_key) or from_loopback(request)):
             return json_response({"error": "unauthorized"}, 401)
         self.measure()
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def page(self, request: Request) -> Response:
         """The demo page."""
-        return self._asset(request, "demo/index.html", {**_PAGE, "cache-control": "no-cache"})
+        return self.demo_page.response(request, {**_PAGE, "cache-control": "no-cache"})
 
     async def entry(self, request: Request) -> Response:
         """The widget, or the SDK, for other sites: a few lines that name the version to load."""
-        return self._asset(request, request.url.path.removeprefix("/"), {**_MODULE, **_ENTRY})
+        asset = self.releases.own.files[request.url.path.removeprefix("/")]
+        # A loader that tries again asks this server, not what a cache has from the last time.
+        return asset.response(request, {**_MODULE, **(_NEVER if "retry" in request.query_params else _ENTRY)})
 
     async def static(self, request: Request) -> Response:
-        """The modules of the page and the widget. What follows a dot after the version only makes a new address."""
-        version, path = request.path_params["version"].partition(".")[0], request.path_params["path"]
-        if version != self.assets.version or path.endswith(".html"):
-            return not_found()
-        return self._asset(request, path, {**_MODULE, **_FOREVER})
+        """The modules of the page and the widget, of any version that was in service lately."""
+        version, path = _ADDRESS.fullmatch(request.path_params["version"]), request.path_params["path"]
+        if version is None or not is_module(path):
+            return _no_module()
+        try:
+            assets = await self.releases.find(version[1])
+        except StoreUnavailableError:
+            return json_response({"error": "unavailable"}, 503, {**_MODULE, **_RETRY_AFTER})
+        asset = None if assets is None else assets.files.get(path)
+        return _no_module() if asset is None else asset.response(request, {**_MODULE, **_FOREVER})
 
-    def _asset(self, request: Request, name: str, headers: dict[str, str]) -> Response:
-        asset = self.assets.files.get(name)
-        return not_found() if asset is None else asset.response(request, headers)
 
-
-def not_found() -> Response:
-    """404; it isn't kept: another replica may have what this one doesn't know yet."""
-    return json_response({"error": "not_found"}, 404)
+def _no_module() -> Response:
+    """404, readable for a page of another origin. It isn't kept: another replica may know what this one doesn't."""
+    return json_response({"error": "not_found"}, 404, _MODULE)

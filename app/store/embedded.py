@@ -44,10 +44,11 @@ class EmbeddedServer:
         self._claim: int | None = None
         self._socket = Path()
         self._binary = Path()
-        self._mutex = threading.Lock()  # guards the four below
+        self._mutex = threading.Lock()  # guards the five below
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._failed: str | None = None
+        self._asked = False  # for a restart: its end is no reason to wait longer
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="embedded-store", daemon=True)
 
@@ -83,6 +84,13 @@ class EmbeddedServer:
             os.close(self._claim)
             self._claim = None
 
+    def restart(self) -> None:
+        """Kill the server as a crash would; its keeper starts it again. Harmless while there is none."""
+        with self._mutex:
+            if self._process is not None and self._process.poll() is None:
+                self._asked = True
+                self._process.kill()
+
     def __enter__(self) -> str:
         return self.start()
 
@@ -117,7 +125,8 @@ class EmbeddedServer:
                     self._failed = f"exit code {code}" if process is not None else "it could not be run"
                 if self._stopping.is_set() or self._failed:
                     return
-            if time.monotonic() - started > STEADY_SECONDS:
+                asked, self._asked = self._asked, False
+            if asked or time.monotonic() - started > STEADY_SECONDS:
                 backoff = BACKOFF_SECONDS[0]
             self._log.error("store_ended", code=code, said=self._last_words(), restart_in=backoff)
             self._stopping.wait(backoff)

@@ -85,6 +85,11 @@ def lock_key(fingerprint: str, shards: int = SHARDS) -> tuple[int, bytes]:
     return shard, b"{a:%02d}lock:" % shard + fingerprint.encode()
 
 
+def release_key(version: str) -> bytes:
+    """The browser's files of one version: of no conversation, and the same for every release."""
+    return b"baton:release:" + version.encode()
+
+
 def sid_of_channel(channel: bytes) -> str:
     """The session id in a channel's name."""
     return channel.partition(b"}s:")[2].decode()

@@ -17,13 +17,18 @@ import structlog
 from app.edge.admin import Admin
 from app.edge.assets import load_assets
 from app.edge.auth import Identities, Tokens
+from app.edge.demo import Demo
 from app.edge.drain import Drain
 from app.edge.http import Pages
+from app.edge.releases import Releases
 from app.edge.websocket import Door, Rules, Services, WebSocketEndpoint
 from app.engine.embedding import Baton
 from app.fanout.hub import Hub
+from app.faults import PAUSE_SECONDS, FaultRequests
+from app.inherited import Inherited
 from app.observe.metrics import Metrics
 from app.settings import Settings
+from app.store.releases import RedisReleases
 from app.wiring.parts import Redis, new_id, open_parts, wall_ms
 
 HEARTBEAT: Final = 25  # seconds
@@ -39,18 +44,19 @@ class Replica:
     socket: WebSocketEndpoint
     pages: Pages
     admin: Admin
+    demo: Demo | None
     drain: Drain
     failed: asyncio.Event
 
 
 @asynccontextmanager
-async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
-    """A running replica; closed on the way out.
+async def open_replica(settings: Settings, inherited: Inherited) -> AsyncIterator[Replica]:
+    """A running replica, which serves on what is inherited; closed on the way out.
 
     Raises:
         SettingsError: the agent can't be made, or Redis is unfit (version, eviction policy, shard count).
     """
-    name, failed = "r-" + secrets.token_hex(4), asyncio.Event()
+    name, failed = inherited.name, asyncio.Event()
     structlog.contextvars.bind_contextvars(replica=name)
     async with AsyncExitStack() as stack:
         door = _door(settings)
@@ -61,12 +67,16 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
             parts.metrics, name, new_id, time.monotonic, time.time,
         )  # fmt: skip
         watch = Watch(door, parts.redis, parts.hub, parts.metrics)
-        start(_heartbeats(door))
+        releases = Releases(load_assets(), RedisReleases(parts.redis.replay), settings.secrets, time.monotonic)
+        page = releases.own.page("demo/index.html")
+        start(_heartbeats(door), releases.keep())
         await parts.redis.first_contact()
+        await releases.publish()  # before a page can name a version that the others don't know
         yield Replica(
             WebSocketEndpoint(services),
-            Pages(parts.metrics, settings.admin_key, name, watch.not_ready, watch.measure, load_assets()),
+            Pages(parts.metrics, settings.admin_key, name, watch.not_ready, watch.measure, releases, page),
             Admin(parts.redis.store, settings.admin_key, parts.turns.new_mark, new_id),
+            _demo(settings, inherited),
             Drain(door, parts.turns, settings.drain_seconds),
             failed,
         )
@@ -114,6 +124,14 @@ class Watch:
         self.metrics.rooms.set(self.hub.rooms)
         self.metrics.pubsub_silence.set(self.redis.feed.silent_for)
         self.metrics.draining.set(self.door.draining)
+
+
+def _demo(settings: Settings, inherited: Inherited) -> Demo | None:
+    """Only in demo mode, and below a supervisor that breaks things on request."""
+    if not settings.demo or inherited.control is None:
+        return None
+    requests = FaultRequests(inherited.control, inherited.faults)
+    return Demo(inherited.name, settings.agent, requests, PAUSE_SECONDS)
 
 
 def _door(settings: Settings) -> Door:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from app.agents.paced import WORD_SECONDS, Paced
 from app.agents.port import Agent
 from app.agents.registry import UnknownAgentError, make_agent
 from app.core.session import Head
@@ -33,9 +34,15 @@ async def make_bot(settings: Settings, store: RedisStore, node: Node, stack: Asy
         from app.wiring.support import make_support  # only here: its libraries are large, other agents don't need them
 
         agent, handbook = await make_support(settings, store, node, stack)
-        return Bot(agent, agent.redact, lambda: (handbook.watch(),))
+        return Bot(_shown(agent, settings), agent.redact, lambda: (handbook.watch(),))
     try:
         named = make_agent(settings.agent, settings.echo_delay_ms)
     except UnknownAgentError as error:
         raise SettingsError(str(error)) from error
-    return Bot(named, getattr(named, "redact", None))
+    return Bot(_shown(named, settings), getattr(named, "redact", None))
+
+
+def _shown(agent: Agent, settings: Settings) -> Agent:
+    """In demo mode an answer takes its time, so that something can happen in the middle of it."""
+    own_pace = settings.agent == "echo" and settings.echo_delay_ms > 0
+    return Paced(agent, WORD_SECONDS) if settings.demo and not own_pace else agent

@@ -97,7 +97,7 @@ async def test_the_page_and_its_modules_are_served(replica: ReplicaProcess) -> N
     page = await get(replica, "/")
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    (version,) = set(re.findall(r"/static/([0-9a-f]{16})/", page.text))
+    (version,) = set(re.findall(r"/static/([0-9a-f]{32})/", page.text))
     for name in ("widget.js", "sdk.js"):
         assert version in (await get(replica, f"/{name}")).text
     modules = [path.relative_to(WEB).as_posix() for path in sorted(WEB.rglob("*")) if path.suffix in {".js", ".css"}]
@@ -106,10 +106,7 @@ async def test_the_page_and_its_modules_are_served(replica: ReplicaProcess) -> N
         response = await get(replica, f"/static/{version}/{path}")
         assert response.status_code == 200, path
         kind = "text/javascript" if path.endswith(".js") else "text/css"
-        assert response.headers["content-type"].startswith(kind)
-        assert response.headers["x-content-type-options"] == "nosniff"
-        again = await get(replica, f"/static/{version}/{path}", {"if-none-match": response.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
+        assert response.headers["content-type"] == f"{kind}; charset=utf-8"
 
 
 async def test_the_page_may_load_nothing_foreign_and_be_framed_by_nobody(replica: ReplicaProcess) -> None:

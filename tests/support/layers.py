@@ -22,6 +22,8 @@ ALLOWED: Final[dict[str, tuple[str, ...]]] = {
     "leash": (),
     "listening": (),
     "leaving": (),
+    "inherited": ("app.leash",),
+    "faults": (),
     "settings_values": (),
     "settings": ("app.settings_values",),
     "wiring": OUTER,

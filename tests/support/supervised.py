@@ -13,6 +13,8 @@ import sys
 import structlog
 
 from app import supervisor
+from app.faults import FaultInjector
+from app.inherited import adopt
 from app.listening import listen, url_of
 
 
@@ -26,14 +28,14 @@ def _supervise(kind: str, replicas: int, drain_seconds: float) -> int:
     _say(f"shared: {url_of(shared)}")
     log = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))
     command = [sys.executable, "-m", "tests.support.supervised", "replica", kind]
-    environ = {**os.environ, "A_SECRET": "hunter2"}
+    environ, faults = {**os.environ, "A_SECRET": "hunter2"}, FaultInjector(log, enabled=False)
     return supervisor.Supervisor(
-        shared, own, environ, drain_seconds=drain_seconds, log=log, say=_say, command=command
+        shared, own, environ, faults, drain_seconds=drain_seconds, log=log, say=_say, command=command
     ).run()
 
 
 def _replica(kind: str) -> int:
-    sockets = supervisor.adopt(os.environ)
+    sockets = adopt(os.environ).sockets
     assert not any(name.startswith("BATON_REPLICA") for name in os.environ)
     if kind in ("refuse", "crash"):
         return supervisor.FATAL_EXIT if kind == "refuse" else 1

@@ -1,114 +1,77 @@
 /**
- * What happens behind the chat: who serves it, where the log stands, and the frames as they pass. For the curious; it
- * must never show a token or the text of a message.
+ * The panel behind the chat: listens to a session, keeps the scene, and draws once per frame of the screen, however
+ * many frames arrive. It must never draw on a hidden page, nor act on the conversation by itself.
  */
 
-import { element } from '../widget/list.js';
+import { byId, tell } from './dom.js';
+import { Faults } from './faults.js';
+import { Scene } from './scene.js';
+import { Timeline } from './timeline.js';
+import { Track } from './track.js';
+import { describe, showAnswer, showFacts, showLanes, showSteps } from './views.js';
 
 /** @typedef {import('../sdk/session.js').Session} Session */
-/** @typedef {{direction: 'in'|'out', frame: Record<string, any>}} Passed */
 
-const KEEP = 150;
-/** Too many to be worth a line. */
-const QUIET = ['ping', 'pong', 'typing'];
-const clock = () => new Date().toLocaleTimeString([], { hour12: false });
-const short = (/** @type {string|null|undefined} */ id) => (id ? id.slice(0, 8) : '–');
-
-/** @type {Record<string, (frame: Record<string, any>) => string>} */
-const DETAILS = {
-  hello: (f) => (f.after ? `resume after ${f.after.seq}` : f.token ? 'resume from the start' : 'new conversation'),
-  welcome: (f) => `${f.replica} · seq ${f.seq} · ${f.recovered ? 'recovered' : 'from the log'}`,
-  send: (f) => `${short(f.id)} · ${[...f.text].length} chars`,
-  ack: (f) => `${short(f.id)} → seq ${f.seq}${f.duplicate ? ' · duplicate' : ''}`,
-  message: (f) => `${f.seq} · ${f.role} · ${[...f.text].length} chars`,
-  state: (f) => `${f.seq} · ${f.state.auth}${f.state.handoff === 'none' ? '' : ` · handoff ${f.state.handoff}`}`,
-  turn_start: (f) => `turn ${f.turn} · attempt ${f.attempt}`,
-  turn_end: (f) => `${f.seq} · turn ${f.turn} ${f.status}`,
-  delta: (f) => `turn ${f.turn}.${f.part} · chunks ${f.first}–${f.last}`,
-  cancel: (f) => `turn ${f.turn}`,
-  history: (f) => (f.events ? `${f.events.length} events` : `before ${f.before}`),
-  error: (f) => f.code,
-  drain: (f) => `within ${Math.round(f.reconnect_in / 100) / 10} s`,
-};
+const now = () => performance.now();
+const any = (/** @type {string} */ id) => byId(id, HTMLElement);
 
 export class Behind {
-  /** @param {HTMLElement} facts a dl @param {HTMLElement} timeline an ol @param {HTMLElement} trail an ol */
-  constructor(facts, timeline, trail) {
-    this.facts = facts;
-    this.timeline = timeline;
-    this.trail = trail;
-    this.connections = 0;
-    this.attempt = 0;
-    this.turn = 0;
-    this.replica = '–';
-    /** @type {{frame: Record<string, any>, node: HTMLElement, first: number}|null} the delta that grows */
-    this.growing = null;
-  }
-
-  /** @param {Passed} passed */
-  passed({ direction, frame }) {
-    if (QUIET.includes(frame.type)) return;
-    if (frame.type === 'welcome') this.served(frame.replica);
-    const { turn, attempt } = frame;
-    if (frame.type === 'turn_start' || frame.type === 'delta') Object.assign(this, { turn, attempt });
-    if (frame.type === 'delta' && this.grew(frame)) return;
-    const node = element('li', `${direction} f-${frame.type}`);
-    node.append(
-      element('time', '', clock()),
-      element('b', '', frame.type.replace('_', ' ')),
-      element('span', '', DETAILS[frame.type]?.(frame) ?? ''),
-    );
-    this.growing = frame.type === 'delta' ? { frame, node, first: frame.first } : null;
-    this.add(node);
-  }
-
-  /** The connection ended. @param {number} code */
-  closed(code) {
-    const node = element('li', 'f-closed');
-    node.append(element('time', '', clock()), element('b', '', `closed ${code}`));
-    this.growing = null;
-    this.add(node);
-  }
-
-  /** Chunk after chunk is one line that grows. @param {Record<string, any>} frame */
-  grew(frame) {
-    const { growing } = this;
-    if (growing === null || frame.first !== growing.frame.last + 1) return false;
-    if (['turn', 'part', 'attempt'].some((name) => frame[name] !== growing.frame[name])) return false;
-    this.growing = { ...growing, frame };
-    const details = growing.node.lastElementChild;
-    if (details) details.textContent = DETAILS.delta?.({ ...frame, first: growing.first }) ?? '';
-    return true;
-  }
-
-  /** @param {string} replica */
-  served(replica) {
-    this.connections += 1;
-    if (replica === this.replica) return;
-    this.replica = replica;
-    this.trail.append(element('li', '', replica));
-    while (this.trail.childElementCount > 6) this.trail.firstElementChild?.remove();
-  }
-
-  /** @param {HTMLElement} node */
-  add(node) {
-    this.timeline.prepend(node);
-    while (this.timeline.childElementCount > KEEP) this.timeline.lastElementChild?.remove();
+  constructor() {
+    this.scene = new Scene();
+    this.session = /** @type {Session|null} */ (null);
+    this.stops = /** @type {(() => void)[]} */ ([]);
+    this.drawing = false;
+    this.timeline = new Timeline(any('timeline'), any('filters'));
+    this.track = new Track(byId('track', HTMLCanvasElement), this.scene.relay, now);
+    this.faults = new Faults(this.scene, () => this.session, { now, changed: () => this.changed() });
+    this.changed();
   }
 
   /** @param {Session} session */
-  render({ transcript, welcome }) {
-    const values = {
-      replica: welcome ? this.replica : '–',
-      seq: String(transcript.seq),
-      epoch: short(transcript.epoch),
-      session: short(transcript.session),
-      turn: this.turn > 0 ? `${this.turn} · attempt ${this.attempt}` : '–',
-      connections: String(this.connections),
-    };
-    for (const [name, value] of Object.entries(values)) {
-      const shown = this.facts.querySelector(`[data-fact="${name}"]`);
-      if (shown && shown.textContent !== value) shown.textContent = value;
-    }
+  watch(session) {
+    if (session === this.session) return;
+    for (const stop of this.stops) stop();
+    this.session = session;
+    this.stops = [
+      session.on('frame', (passed) => {
+        this.timeline.passed(passed);
+        if (passed.direction === 'in') this.scene.heard(/** @type {any} */ (passed.frame), now());
+        this.changed();
+      }),
+      session.on('status', ({ code }) => this.moved(code)),
+      session.on('change', () => this.changed()),
+    ];
+    if (session.welcome) this.scene.heard(session.welcome, now());
+    this.changed();
+  }
+
+  /** The connection has changed. @param {number|null} code of a close */
+  moved(code) {
+    if (this.session?.welcome || this.scene.replica === null) return;
+    this.scene.left(now());
+    if (code !== null) this.timeline.closed(code);
+  }
+
+  changed() {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.drawing = false;
+    const { scene, session } = this;
+    this.track.rows = showLanes(scene);
+    showAnswer(scene);
+    showFacts(scene, session);
+    showSteps(scene);
+    describe(scene);
+    tell(any('said'), this.faults.sentence);
+    any('said').classList.toggle('held', scene.incident?.held === true && this.faults.refusal === '');
+    const { phase, meaning } = session?.status ?? { phase: 'connecting', meaning: null };
+    any('light').className = `light ${scene.replica === null ? phase : 'open'}`;
+    const lost = phase === 'stopped' ? meaning ?? 'Not connected' : session === null ? 'Connecting' : 'Reconnecting';
+    tell(any('served'), scene.replica === null ? lost : `Served by ${scene.replica}`);
+    this.track.wake();
   }
 }

@@ -18,6 +18,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.edge.chunks import chunks
 from app.edge.negotiation import accepts_gzip, is_known
 
 VERSION: Final = re.compile(r"[0-9a-f]{32}")
@@ -25,6 +26,8 @@ _DIGITS: Final = 32  # 128 bits: nobody finds other files of the same name
 _PLACEHOLDER: Final = "{{version}}"
 """What a file says where the hash belongs."""
 _COMMENT: Final = re.compile(r"^[ \t]*(?:/\*\*(?:.|\n)*?\*/|//[^\n]*)[ \t]*\n", re.MULTILINE)
+_CAST: Final = re.compile(r"/\*\* @[^\n]*?\*/ ?")
+_INDENT: Final = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)
 _MODULES: Final = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 _PAGES: Final = {"html": "text/html; charset=utf-8"}
 
@@ -89,9 +92,9 @@ def is_module(name: str) -> bool:
 
 
 def load_assets(folder: Traversable | None = None) -> Assets:
-    """The modules of this release."""
+    """The modules of this release, those that are loaded first joined to chunks."""
     texts = {name: _bare(name, text) for name, text in _read(files("app.web") if folder is None else folder, "")}
-    return Assets.of(orjson.dumps(texts, option=orjson.OPT_SORT_KEYS))
+    return Assets.of(orjson.dumps(texts | chunks(texts), option=orjson.OPT_SORT_KEYS))
 
 
 def _read(folder: Traversable, above: str) -> list[tuple[str, str]]:
@@ -106,8 +109,8 @@ def _read(folder: Traversable, above: str) -> list[tuple[str, str]]:
 
 
 def _bare(name: str, text: str) -> str:
-    """A module without its comments of whole lines: they are half of it, and nobody's browser needs them."""
-    return _COMMENT.sub("", text) if name.endswith(".js") else text
+    """A module without its comments, types and indentation: they are half of it, and nobody's browser needs them."""
+    return _INDENT.sub("", _CAST.sub("", _COMMENT.sub("", text))) if name.endswith(".js") else text
 
 
 def _asset(text: str, kind: str, version: str) -> Asset:

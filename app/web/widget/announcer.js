@@ -3,6 +3,8 @@
  * written, nor a history that was there before.
  */
 
+import { plain } from './rich.js';
+
 /** @typedef {import('../sdk/transcript.js').Transcript} Transcript */
 
 const MOST = 600;
@@ -25,7 +27,7 @@ export class Announcer {
     Object.assign(this, { session: place, seq });
     const texts = fresh.flatMap((event) => (
       event.type === 'message' && event.role !== 'user'
-        ? [`${event.name ?? this.words[event.role]}: ${event.text.replaceAll('**', '').slice(0, MOST)}`] : []));
+        ? [`${event.name ?? this.words[event.role]}: ${plain(event.text).slice(0, MOST)}`] : []));
     if (texts.length === 0) return;
     if (aloud) this.region.textContent = texts.join('\n');
     this.heard();

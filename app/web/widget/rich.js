@@ -87,6 +87,13 @@ function address(bare) {
   return bare.slice(0, end);
 }
 
+/** The text alone, as it is heard. @param {string} text @returns {string} */
+export const plain = (text) => blocks(text)
+  .map(({ kind, lines }) => (kind === 'pre' ? lines.join('\n') : heard(lines.join('\n')))).join('\n');
+
+/** @param {string} text @returns {string} */
+const heard = (text) => spans(text).map((span) => (span.kind === 'bold' ? heard(span.text) : span.text)).join('');
+
 /** @type {WeakMap<Element, string>} what a block was made of: only those that changed are made anew */
 const sources = new WeakMap();
 

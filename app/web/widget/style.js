@@ -62,8 +62,8 @@ header { display: flex; align-items: center; gap: 4px; padding-block: 12px; padd
   border-radius: 12px; background: var(--surface); border: 1px solid var(--line); box-shadow: var(--shadow); }
 .menu-list button { padding: 9px 12px; border-radius: 8px; text-align: start; }
 .menu-list button:hover, .menu-list button:focus-visible { background: var(--raised); }
-.menu-list [aria-checked]::before { content: "○"; margin-inline-end: 8px; color: var(--soft); }
-.menu-list [aria-checked="true"]::before { content: "●"; color: var(--good); }
+.menu-list [aria-checked]::before { content: "○"; content: "○" / ""; margin-inline-end: 8px; color: var(--soft); }
+.menu-list [aria-checked="true"]::before { content: "●"; content: "●" / ""; color: var(--good); }
 .strip { margin: 0; padding: 8px 18px; font-size: 13.5px; background: var(--raised); border-block-end: 1px solid var(--line); }
 .strip::before { content: ""; display: inline-block; width: 8px; height: 8px; margin-inline-end: 8px; border-radius: 50%; background: var(--good); }
 .body { position: relative; flex: 1; min-height: 0; display: flex; }

@@ -23,7 +23,7 @@ export const TALK = `
 .who { display: flex; align-items: center; gap: 6px; margin: 0 2px 3px; font-size: 12.5px; color: var(--soft); }
 .who svg { width: 15px; height: 15px; }
 .who .name { font-weight: 650; color: var(--ink); }
-.who .kind::before { content: "· "; }
+.who .kind::before { content: "· "; content: "· " / ""; }
 .row:not(.head) .who, .row.user .who { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .text { padding: 9px 14px; border-radius: 18px; border-start-start-radius: 6px; background: var(--raised); overflow-wrap: anywhere; }
 .row.user { align-self: flex-end; align-items: flex-end; }
@@ -50,7 +50,7 @@ export const TALK = `
 .meta:empty { display: none; }
 .row.stored:not(.tail) .meta { position: absolute; clip-path: inset(50%); }
 .group:not(:last-child) .row.stored .delivery, .row.stored:not(:last-child) .delivery { font-size: 0; }
-.group:not(:last-child) .row.stored .delivery::before, .row.stored:not(:last-child) .delivery::before { content: "✓"; font-size: 12px; }
+.group:not(:last-child) .row.stored .delivery::before, .row.stored:not(:last-child) .delivery::before { content: "✓"; content: "✓" / ""; font-size: 12px; }
 .row.queued .delivery, .row.sent .delivery { animation: late 1.2s step-end; }
 @keyframes late { from { opacity: 0; } }
 .live .text:not(.waiting) > :last-child::after, .live .text.waiting::after { content: ""; display: inline-block; inline-size: 8px; block-size: 8px;

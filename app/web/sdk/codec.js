@@ -8,11 +8,26 @@
 /** @param {ClientFrame} frame @returns {string} */
 export const encode = (frame) => JSON.stringify(frame);
 
+/** What this client relies on, each of the same type as here. @type {Record<string, Record<string, unknown>>} */
+const FIELDS = {
+  welcome: { seq: 0, heartbeat: 0, state: {}, limits: {} },
+  message: { seq: 0, text: '' },
+  state: { seq: 0, state: {} },
+  turn_end: { seq: 0 },
+  delta: { turn: 0, text: '' },
+  drain: { reconnect_in: 0 },
+};
+
+/** @param {any} frame */
+const fits = (frame) => typeof frame?.type === 'string' && Object.entries(FIELDS[frame.type] ?? {})
+  .every(([name, like]) => typeof frame[name] === typeof like && frame[name] !== null);
+
 /** @param {unknown} data @returns {ServerFrame|null} null for what no server of this protocol sends */
 export function decode(data) {
   try {
     const frame = JSON.parse(String(data));
-    return typeof frame?.type === 'string' ? frame : null;
+    if (frame?.type === 'history') frame.events = [frame.events].flat().filter(fits);
+    return fits(frame) ? frame : null;
   } catch {
     return null;
   }

@@ -6,6 +6,9 @@
 
 /** @typedef {import('./protocol.js').ClientFrame} ClientFrame */
 
+/** Only the last word on who the customer is counts: said in another conversation, an older one would be wrong. */
+const WHO = ['identify', 'sign_out'];
+
 export class Commands {
   constructor() {
     /** @type {{n: number, frame: ClientFrame}[]} */
@@ -16,6 +19,7 @@ export class Commands {
   /** @param {ClientFrame} frame @returns {ClientFrame[]} what to send */
   add(frame) {
     this.count += 1;
+    if (WHO.includes(frame.type)) this.waiting = this.waiting.filter((one) => !WHO.includes(one.frame.type));
     this.waiting.push({ n: this.count, frame });
     return [frame, { type: 'ping', t: this.count }];
   }

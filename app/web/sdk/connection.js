@@ -96,11 +96,11 @@ export class Connection {
   leave(within) {
     const wait = this.env.random() * within;
     this.leaveAt = this.env.now() + wait;
-    this.become('draining', null);
     this.timers.after('leave', wait, () => {
       this.handlers.parted(1001);
       this.open();
     });
+    this.become('draining', null);
   }
 
   /** @param {number} code */

@@ -9,7 +9,7 @@ import { Delivery } from './delivery.js';
 import { Outbox } from './outbox.js';
 import { Pages } from './pages.js';
 import { CLIENT, closeAction } from './protocol.js';
-import { follow } from './shared.js';
+import { follow, followAll } from './shared.js';
 import { SafeStorage } from './storage.js';
 import { TokenStore } from './token.js';
 import { EMPTY, caughtUp, cursor, reduce, running } from './transcript.js';
@@ -21,6 +21,7 @@ import { EMPTY, caughtUp, cursor, reduce, running } from './transcript.js';
  * @typedef {object} Link the way out
  * @property {(frame: ClientFrame) => boolean} send false: not connected
  * @property {() => void} drop the connection can't be trusted any more
+ * @property {() => void} gone as if the server had said that the conversation is
  * @property {() => void} open connects anew
  * @property {() => void} probe asks whether the other side still lives
  * @property {() => void} changed something here changed by itself
@@ -51,20 +52,23 @@ export class Conversation {
   /** @returns {ClientFrame} the first frame of a connection */
   hello() {
     this.used = this.tokens.get();
-    if (this.used?.session !== this.transcript.session) this.transcript = EMPTY;
+    const { session } = this.transcript;
+    if (session !== null && session !== this.used?.session) this.leave(null);
     return { type: 'hello', token: this.used?.token ?? null, after: cursor(this.transcript), client: CLIENT };
   }
 
   /** @param {ServerFrame} frame */
   receive(frame) {
+    const before = this.transcript;
     this.transcript = reduce(this.transcript, frame);
     if (this.transcript.gap) return this.link.drop();
+    if (this.transcript.seq === 1 && this.used !== null) this.tokens.begin(this.used.session);
     switch (frame.type) {
       case 'welcome': this.welcomed(frame); break;
       case 'message': if (frame.role === 'user') this.outbox.settled(frame.id); break;
       case 'ack': this.delivery.acked(frame, this.transcript.seq); break;
       case 'error': if (frame.id !== null) this.outbox.refused(frame.id, frame); break;
-      case 'history': this.pages.done(true); break;
+      case 'history': this.pages.done(this.transcript !== before); break;
       case 'pong': this.commands.settle(frame.t); break;
       default: break;
     }
@@ -76,10 +80,14 @@ export class Conversation {
     const kept = this.tokens.get();
     // Another tab went on to another one since the hello: this one follows, and doesn't take that tab along.
     if (kept !== null && kept.session !== frame.session) return this.move();
+    // A page that was loaded anew has no cursor, so the server can't know that there was something.
+    if (frame.seq === 0 && this.tokens.begun(frame.session)) return this.link.gone();
     this.welcome = frame;
     this.used = { token: frame.token, session: frame.session };
     this.tokens.set(this.used);
+    if (frame.seq > 0) this.tokens.begin(frame.session);
     this.delivery.limits = frame.limits;
+    followAll(this.outbox);
     this.outbox.joined(frame.session);
     for (const again of this.commands.unsettled()) this.link.send(again);
   }

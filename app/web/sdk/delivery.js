@@ -40,7 +40,7 @@ export class Delivery {
     const unanswered = this.awaiting;
     const entry = this.outbox.next();
     if (entry !== null && unanswered) this.link.probe();
-    if (entry !== null) this.link.send(frameOf(entry));
+    if (entry !== null && !this.link.send(frameOf(entry))) return;
     const at = this.outbox.wakeAt();
     if (at === null) return this.timers.clear();
     this.timers.after('flush', Math.max(0, at - this.env.now()), () => {

@@ -14,6 +14,8 @@ import { RETRYABLE } from './protocol.js';
 
 /** No answer to a `send` for so long: it is sent again. */
 const ACK_WITHIN_MS = 10_000;
+/** Nothing waits longer for its time: more says a clock that was put back, or a server that makes no sense. */
+const LONGEST_MS = 60_000;
 const ELSEWHERE = 'This was written in an earlier conversation and was not sent.';
 /** More than anybody writes while offline; what a script writes in a loop ends here. */
 export const MOST_ENTRIES = 200;
@@ -30,7 +32,8 @@ export class Outbox {
     this.session = /** @type {string|null} the conversation that was joined last */ (null);
     /** @type {Entry[]} in the order of writing */
     this.entries = storage.keys().flatMap((key) => read(storage.get(key), key) ?? []).sort(byTime);
-    this.entries.length = Math.min(this.entries.length, MOST_ENTRIES); // the others wait in storage for the next load
+    // The others wait in storage for the next load.
+    this.entries.length = Math.min(this.entries.length, MOST_ENTRIES);
   }
 
   /**
@@ -51,10 +54,11 @@ export class Outbox {
     this.session = session;
     for (const entry of this.entries) {
       const elsewhere = entry.session !== null && entry.session !== session;
-      const known = this.storage.get(entry.id) !== null; // else another tab has seen it stored, and let it go
+      // Else another tab has seen it stored, and let it go.
+      const known = this.storage.get(entry.id) !== null;
       if (entry.state === 'failed') continue;
       if (elsewhere && known) this.fail(entry, 'session_gone', ELSEWHERE);
-      else if (elsewhere) this.settled(entry.id);
+      else if (!known && entry.session !== session) this.settled(entry.id);
       else {
         const next = this.change(entry, { ...FRESH, session });
         if (known && entry.session === null) this.keep(next);
@@ -73,8 +77,12 @@ export class Outbox {
   /** @returns {Entry|null} to send now; only the oldest may be in flight, so that a refused one is not overtaken */
   next() {
     const head = this.head();
-    if (head === null || head.notBefore > this.env.now()) return null;
-    return this.change(head, { state: 'sent', notBefore: this.env.now() + ACK_WITHIN_MS });
+    const left = (head?.notBefore ?? 0) - this.env.now();
+    if (head === null || (left > 0 && left <= LONGEST_MS)) return null;
+    const next = this.change(head, { state: 'sent', notBefore: this.env.now() + ACK_WITHIN_MS });
+    // Written before there was a conversation: no tab may take it to another one from now on.
+    if (read(this.storage.get(next.id), next.id)?.session === null) this.keep(next);
+    return next;
   }
 
   /** @returns {number|null} ms, when `next` is worth asking again */
@@ -98,7 +106,8 @@ export class Outbox {
     const entry = this.find(id);
     if (!entry || entry.state === 'acked') return;
     if (!RETRYABLE.includes(error.code)) return void this.fail(entry, error.code, error.message);
-    const wait = Math.max((error.retry_after ?? 0) * 1000, backoff(entry.tries, this.env.random));
+    const asked = Math.min(Number(error.retry_after) * 1000 || 0, LONGEST_MS);
+    const wait = Math.max(asked, backoff(entry.tries, this.env.random));
     const notBefore = this.env.now() + wait;
     this.change(entry, { state: 'queued', reason: error.code, note: error.message, notBefore, tries: entry.tries + 1 });
   }

@@ -111,6 +111,8 @@ export const CLIENT = 'baton-web/1';
 export const HISTORY_LIMIT = 200;
 /** Error codes after which the message is kept and sent again with the same id; all others are final. */
 export const RETRYABLE = Object.freeze(['rate_limited', 'unavailable']);
+/** The close code for a conversation that has expired or was erased. */
+export const GONE = 4404;
 export const TOO_LARGE = 'This message is too long.';
 /** Used until the first `welcome` says better. */
 export const DEFAULT_LIMITS = Object.freeze({ text: 8000, frame: 65536 });

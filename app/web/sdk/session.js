@@ -7,7 +7,7 @@ import { Connection } from './connection.js';
 import { contextOf } from './context.js';
 import { Conversation } from './conversation.js';
 import { environment } from './environment.js';
-import { HISTORY_LIMIT } from './protocol.js';
+import { GONE, HISTORY_LIMIT } from './protocol.js';
 import { View } from './view.js';
 
 /** @typedef {import('./protocol.js').ServerFrame} ServerFrame */
@@ -34,6 +34,7 @@ export class Session extends View {
     this.conversation = new Conversation(env, `baton:${new URL(url).host}:`, {
       send: (frame) => this.connection.send(frame),
       drop: () => this.connection.drop(),
+      gone: () => this.connection.lost(GONE),
       open: () => this.connection.open(),
       probe: () => this.connection.heartbeat.probe(),
       changed: () => this.changed(),
@@ -60,7 +61,7 @@ export class Session extends View {
    *   many wait already.
    */
   send(text) {
-    const id = this.conversation.submit(text, this.place);
+    const id = this.conversation.submit(String(text), this.place);
     this.changed();
     return id;
   }
@@ -102,9 +103,11 @@ export class Session extends View {
     this.connection.close();
   }
 
-  /** @param {ServerFrame} frame */
+  /** A listener may leave the connection that it came by. @param {ServerFrame} frame */
   receive(frame) {
+    const { socket } = this.connection;
     this.emit('frame', { direction: 'in', frame });
+    if (socket !== this.connection.socket) return;
     this.conversation.receive(frame);
     if (frame.type === 'error' && frame.id === null) this.emit('error', frame);
     if (frame.type === 'typing') this.emit('typing', frame);

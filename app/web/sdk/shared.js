@@ -25,6 +25,11 @@ export function follow(outbox, id) {
   else changed(outbox, known, theirs);
 }
 
+/** What this tab was not told, since it slept, or shares its page with another chat. @param {import('./outbox.js').Outbox} outbox */
+export function followAll(outbox) {
+  for (const id of new Set([...outbox.storage.keys(), ...outbox.entries.map((entry) => entry.id)])) follow(outbox, id);
+}
+
 /**
  * It was stored, and is on its way here too: shown until its event comes, and not sent. A failed one was discarded.
  * @param {import('./outbox.js').Outbox} outbox @param {Entry|undefined} known
@@ -55,10 +60,9 @@ function adopt(outbox, theirs) {
  * @param {import('./outbox.js').Outbox} outbox @param {Entry} known @param {Entry} theirs
  */
 function changed(outbox, known, theirs) {
-  const session = theirs.session ?? known.session;
-  const { state, reason, note } = theirs;
+  const { state, session, reason, note } = theirs;
   if (known.state === 'acked') return;
   if (state === 'failed') outbox.change(known, { state, reason, note });
-  else if (known.state === 'failed') outbox.change(known, { ...FRESH, session, notBefore: later(outbox) });
-  else if (session !== known.session) outbox.change(known, { session });
+  else if (known.state === 'failed') outbox.change(known, { ...FRESH, session: session ?? outbox.session, notBefore: later(outbox) });
+  else if (session !== null && session !== known.session) outbox.change(known, { session });
 }

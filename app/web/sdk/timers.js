@@ -2,6 +2,9 @@
  * Timers by name: setting one replaces the earlier one of that name. It must never leave one running after `clear`.
  */
 
+/** A browser takes what is longer for nothing at all. */
+const MOST_MS = 2 ** 31 - 1;
+
 export class Timers {
   /** @param {Pick<import('./environment.js').Environment, 'setTimeout'|'clearTimeout'>} env */
   constructor(env) {
@@ -16,7 +19,7 @@ export class Timers {
     this.running.set(name, this.env.setTimeout(() => {
       this.running.delete(name);
       then();
-    }, ms));
+    }, Math.min(ms, MOST_MS)));
   }
 
   /** @param {string} name @returns {boolean} it is set and has not run */

@@ -5,6 +5,7 @@
 
 /** @typedef {{token: string, session: string}} Kept */
 const KEY = 'token';
+const BEGUN = 'begun';
 
 export class TokenStore {
   /** @param {import('./storage.js').SafeStorage} storage */
@@ -34,4 +35,10 @@ export class TokenStore {
   forget(token) {
     if (this.get()?.token === token) this.storage.remove(KEY);
   }
+
+  /** Something of that conversation was stored. @param {string} session */
+  begin(session) { if (!this.begun(session)) this.storage.set(BEGUN, session); }
+
+  /** @param {string} session */
+  begun(session) { return this.storage.get(BEGUN) === session; }
 }

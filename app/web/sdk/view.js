@@ -64,8 +64,7 @@ export class View extends Emitter {
   }
 
   look() {
-    const { status, transcript, pending, running: turn, welcome, caughtUp: whole, place } = this;
-    const now = { status, transcript, pending, running: turn, welcome, caughtUp: whole, context: place };
-    return snapshot(this.shown, now);
+    const { status, transcript, pending, running: turn, welcome, caughtUp: whole, place: context } = this;
+    return snapshot(this.shown, { status, transcript, pending, running: turn, welcome, caughtUp: whole, context });
   }
 }

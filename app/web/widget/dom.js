@@ -60,16 +60,19 @@ export function say(node, text) {
  * @param {HTMLElement} root @param {() => void} draw @param {() => void} next
  */
 export function keepFocus(root, draw, next) {
-  const { activeElement } = /** @type {ShadowRoot} */ (root.getRootNode());
-  const held = root.contains(activeElement) ? activeElement : null;
+  const active = focused(root);
+  const held = root.contains(active) ? active : null;
   draw();
   if (held !== null && (!held.isConnected || held.closest('[hidden]'))) next();
 }
 
-/** Gives the shadow root around `node` a second sheet. @param {HTMLElement} node @param {string} style */
-export function dress(node, style) {
+/** What has the focus in the tree that `node` is of. @param {Node} node */
+export const focused = (node) => /** @type {Document|ShadowRoot} */ (node.getRootNode()).activeElement;
+
+/** Gives the shadow root around `node` a sheet, after the first `n`. @param {HTMLElement} node @param {string} style @param {number} n */
+export function dress(node, style, n) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(style);
   const root = /** @type {ShadowRoot} */ (node.getRootNode());
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, 1), sheet];
+  root.adoptedStyleSheets = [...root.adoptedStyleSheets.slice(0, n), sheet];
 }

@@ -15,14 +15,15 @@ export function asText(events, words, lang, whole) {
   const lines = events.flatMap((event) => {
     if (event.type !== 'message') return [];
     const who = event.role === 'user' ? words.you : event.name ?? words[event.role];
-    return [`[${clock.format(Date.parse(event.at))}] ${who}:\n${event.text}\n`];
+    return [`[${clock.format(Date.parse(event.at) || 0)}] ${who}:\n${event.text}\n`];
   });
   return [words.messages, '', ...(whole ? [] : ['…']), ...lines].join('\n');
 }
 
 /** @param {import('../sdk/session.js').Session} session @param {import('./words.js').Words} words @param {string} lang */
 export async function download(session, words, lang) {
-  while (session.transcript.more && await session.history()) { /* each page is put before the ones there are */ }
+  // Each page is put before the ones there are.
+  while (session.transcript.more && await session.history());
   const { events, more } = session.transcript;
   const url = URL.createObjectURL(new Blob([asText(events, words, lang, !more)], { type: 'text/plain' }));
   make('a', { href: url, download: `chat-${new Date().toISOString().slice(0, 10)}.txt` }).click();

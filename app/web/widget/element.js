@@ -6,7 +6,7 @@
 
 import { SafeStorage } from '../sdk/storage.js';
 import { TokenStore } from '../sdk/token.js';
-import { button, ICONS, icon, make, say } from './dom.js';
+import { button, dress, focused, ICONS, icon, make, say } from './dom.js';
 import { load } from './loader.js';
 import { options } from './options.js';
 import { STYLE } from './style.js';
@@ -24,13 +24,13 @@ export class BatonChat extends HTMLElement {
     this.loading = /** @type {AbortController|null} */ (null);
     this.shown = /** @type {{launcher: HTMLButtonElement, badge: HTMLElement, box: HTMLElement}|null} */ (null);
     this.isOpen = false;
-    this.quiet = true;
+    this.from = /** @type {Element|null|undefined} where the focus was when it was opened; undefined: leave it */ (undefined);
     this.given = /** @type {import('./options.js').Given} */ ({ words: {}, identity: undefined });
   }
 
   connectedCallback() {
     for (const name of ['words', 'identity']) this.upgrade(name);
-    if (this.shown === null) this.build(); // else it was only moved
+    if (this.shown === null) this.build();
   }
 
   disconnectedCallback() { queueMicrotask(() => { if (!this.isConnected) this.tearDown(); }); }
@@ -47,7 +47,11 @@ export class BatonChat extends HTMLElement {
   get session() { return this.panel?.session ?? null; }
 
   /** Own words instead of the element's, by their key. @param {Partial<import('./words.js').Words>} words */
-  set words(words) { this.given = { ...this.given, words }; this.attributeChangedCallback('words', '', null); }
+  set words(words) {
+    const [before, now] = [this.given.words, words].map((one) => JSON.stringify(one));
+    this.given = { ...this.given, words };
+    this.attributeChangedCallback('words', before ?? '', now ?? '');
+  }
   get words() { return this.given.words; }
 
   /** A signed assertion of who the customer is, or a function that brings one. @param {import('./identity.js').Source} identity */
@@ -68,9 +72,6 @@ export class BatonChat extends HTMLElement {
   build() {
     const root = /** @type {ShadowRoot} */ (this.shadowRoot);
     const { words, label, inline, prefix, tab } = options(this);
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    root.adoptedStyleSheets = [sheet];
     const badge = make('span', { className: 'badge', hidden: true, 'aria-hidden': 'true' });
     const launcher = button('launcher', label, () => this.toggle(!this.isOpen), icon(ICONS.chat), badge);
     const box = make('section', { className: 'panel', id: 'panel', role: inline ? 'region' : 'dialog', 'aria-label': label, hidden: true },
@@ -80,6 +81,7 @@ export class BatonChat extends HTMLElement {
     launcher.addEventListener('pointerenter', () => void load(() => {}, null), { once: true });
     box.addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing && !inline) this.close(); });
     root.replaceChildren(box, launcher);
+    dress(box, STYLE, 0);
     this.shown = { launcher, badge, box };
     const kept = new TokenStore(new SafeStorage(() => localStorage, prefix)).get() !== null;
     if (inline || tab.get('open') === 'yes') this.toggle(true, true);
@@ -92,10 +94,9 @@ export class BatonChat extends HTMLElement {
     const { box, launcher } = this.shown;
     const { inline, tab } = options(this);
     const inside = box.contains(this.shadowRoot?.activeElement ?? null);
-    this.isOpen = open;
+    Object.assign(this, { isOpen: open, from: quiet ? undefined : focused(this) });
     box.hidden = !open;
     launcher.ariaExpanded = String(open);
-    this.quiet = quiet;
     if (!inline) tab.set('open', open ? 'yes' : 'no');
     launcher.firstElementChild?.replaceWith(icon(open ? ICONS.down : ICONS.chat));
     if (open) this.start();
@@ -111,8 +112,8 @@ export class BatonChat extends HTMLElement {
     this.loading = new AbortController();
     const late = () => { if (box.firstElementChild) say(box.firstElementChild, options(this).words.unreachable); };
     void load(late, this.loading.signal).then((module) => {
-      this.loading = null;
       if (module === null || this.shown?.box !== box) return;
+      this.loading = null;
       const known = options(this);
       const element = this;
       this.panel = new module.Panel(box, {
@@ -120,7 +121,7 @@ export class BatonChat extends HTMLElement {
         get isOpen() { return element.isOpen; },
       });
       this.panel.identity.set(known.identity);
-      this.panel.opened(!this.isOpen || this.quiet);
+      this.panel.opened(!this.isOpen || this.from !== focused(this));
       this.dispatchEvent(new CustomEvent('baton-session', { bubbles: true, detail: { session: this.session } }));
     });
   }

@@ -33,7 +33,7 @@ export class Identity {
     if (this.asked === now) return;
     this.asked = now;
     const token = typeof source === 'function' ? await source() : source;
-    if (this.source !== source) return;
+    if (this.source !== source || session.transcript.session !== id) return;
     if (!token) return this.left(id);
     const who = `${id} ${fingerprint(subject(token))}`;
     if (state.auth === 'authenticated' && this.storage.get(KEY) === who) return;

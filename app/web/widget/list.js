@@ -27,7 +27,7 @@ export class MessageList {
     this.stick = true;
     this.top = 0;
     this.eye = /** @type {{row: Element, at: number}|null} */ (null);
-    // What was only estimated while it was out of view has another size when it comes into it.
+    // Something came in above or below; or what was only estimated out of view has another size now that it is in it.
     this.sizes = new ResizeObserver(() => { if (this.stick) this.toEnd(); else this.hold(); });
     this.sizes.observe(list);
     this.sizes.observe(scroller);
@@ -61,10 +61,8 @@ export class MessageList {
     if (fresh) this.stored = { events, rows: arranged(eventRows(events, words)) };
     const { rows } = this.stored;
     const tail = arranged([...liveRows(transcript), ...pendingRows(pending, words)], rows.at(-1) ?? null);
-    if (!this.stick) this.look();
     this.place(fresh ? [...rows, ...tail] : tail, fresh ? null : rows.at(-1)?.key ?? null);
     if (this.stick) this.toEnd();
-    else this.hold();
     return rows.length + tail.length;
   }
 
@@ -76,7 +74,7 @@ export class MessageList {
 
   /** Puts it back to where it stood. */
   hold() {
-    if (!this.eye?.row.isConnected) return;
+    if (!this.eye?.row.isConnected) return this.look();
     const moved = this.offset(this.eye.row) - this.eye.at;
     if (moved !== 0) this.scroller.scrollTop += moved;
   }

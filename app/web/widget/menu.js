@@ -3,7 +3,7 @@
  * never do anything by itself but open and close.
  */
 
-import { button, ICONS, icon, make } from './dom.js';
+import { button, focused, ICONS, icon, make } from './dom.js';
 
 /**
  * @typedef {object} Item
@@ -60,7 +60,7 @@ export class Menu {
   key(event) {
     if (this.list.hidden) return;
     const { nodes } = this;
-    const at = nodes.findIndex((node) => node === /** @type {ShadowRoot} */ (this.node.getRootNode()).activeElement);
+    const at = nodes.findIndex((node) => node === focused(this.node));
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
     if (to !== undefined) nodes.at(to % nodes.length)?.focus();
     else if (event.key === 'Escape') {

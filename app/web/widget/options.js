@@ -27,7 +27,7 @@ export function options(element) {
   const url = new URL('/ws', server);
   url.protocol = server.protocol === 'http:' ? 'ws:' : 'wss:';
   const prefix = `baton:${url.host}:`;
-  const lang = element.closest('[lang]')?.getAttribute('lang') || navigator.language;
+  const lang = tag(element.closest('[lang]')?.getAttribute('lang') || document.documentElement.lang || navigator.language);
   const words = wordsFor(lang, element.given.words);
   return {
     url: url.href, prefix, lang, words,
@@ -39,6 +39,15 @@ export function options(element) {
     context: context(element),
     tab: new SafeStorage(() => sessionStorage, prefix),
   };
+}
+
+/** A page may say anything, such as `en_US`; where a browser takes no such tag, it throws. @param {string} lang */
+function tag(lang) {
+  try {
+    return Intl.getCanonicalLocales(lang.replaceAll('_', '-'))[0] ?? 'en';
+  } catch {
+    return 'en';
+  }
 }
 
 /** Where the person is: the path, never its query, and what the site adds. @param {HTMLElement} element */

@@ -46,7 +46,7 @@ export class Panel {
       discard: (id) => session.discard(id),
     }));
     this.announcer = new Announcer(this.frame.aloud, words, () => this.heard());
-    dress(root, TALK);
+    dress(root, TALK, 1);
     this.unfollow = followViewport(root);
     this.drawing = 0;
     this.root = root;
@@ -57,7 +57,7 @@ export class Panel {
     session.on('status', (status) => this.notice.connection(status));
     session.on('gone', () => this.notice.say(words.gone));
     session.on('error', ({ code, message }) => { if (code !== 'session_gone') this.notice.say(errorText(words, code, message)); });
-    session.on('typing', ({ role, name, active }) => { if (role !== 'user') this.frame.typing(active ? name ?? words.agent : null); });
+    session.on('typing', ({ role, name, active }) => { if (role !== 'user') this.frame.typing(active ? name ?? words.agent : null); this.redraw(); });
     this.redraw();
   }
 

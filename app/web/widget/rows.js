@@ -47,7 +47,7 @@ export function eventRows(events, words) {
     else {
       const text = event.type === 'turn_end' ? endNote(event.status, words) : stateNote(before, event.state, words);
       if (event.type === 'state') before = event.state;
-      if (text !== null) rows.push({ ...BLANK, key: `e:${event.seq}`, text, at: Date.parse(event.at) });
+      if (text !== null) rows.push({ ...BLANK, key: `n:${event.seq}`, text, at: Date.parse(event.at) || null });
     }
   }
   return rows;
@@ -55,11 +55,13 @@ export function eventRows(events, words) {
 
 /**
  * @param {import('../sdk/transcript.js').Transcript} transcript
- * @returns {Row[]} one row while an answer is being written; without text before its first word
+ * @returns {Row[]} one row while an answer is being written; without text before its very first word
  */
 export function liveRows({ open: [turn], live }) {
   if (turn === undefined) return [];
   const mine = live?.turn === turn.turn ? live : null;
+  // Most often nothing follows a message but the turn's end: a row that comes and goes would be a blink.
+  if (mine === null && turn.parts > 0) return [];
   const key = `a:${turn.turn}:${mine?.part ?? turn.parts}`;
   return [{ ...BLANK, key, role: 'assistant', text: mine?.text ?? '', live: true }];
 }
@@ -105,7 +107,7 @@ const close = (a, b) => (
  * @returns {Row}
  */
 function messageRow({ role, text, name, at, id, seq, turn }, parts) {
-  const row = { ...BLANK, role, text, name, at: Date.parse(at) };
+  const row = { ...BLANK, role, text, name, at: Date.parse(at) || null };
   if (role === 'user') return { ...row, key: `u:${id}`, delivery: 'stored', id };
   if (role !== 'assistant' || turn === null) return { ...row, key: `e:${seq}` };
   const part = parts.get(turn) ?? 0;

@@ -15,7 +15,7 @@ export const TALK = `
 .older, .typist { margin: 4px; font-size: 13px; color: var(--soft); text-align: center; }
 .typist { text-align: start; }
 .rows, .group { display: flex; flex-direction: column; gap: 3px; }
-.group { list-style: none; margin: 0; padding: 0; content-visibility: auto; contain-intrinsic-size: auto 8000px; }
+.group { list-style: none; margin: 0; padding: 0; content-visibility: auto; contain-intrinsic-size: auto 8000px; overflow-clip-margin: 8px; }
 .row { display: flex; flex-direction: column; align-items: flex-start; max-width: 88%; contain: content; overflow-clip-margin: 6px; }
 .row.head { margin-block-start: 10px; }
 .row.day, .row.note { align-self: center; margin-block: 14px 4px; max-width: 100%; font-size: 12.5px; color: var(--soft); text-align: center; }
@@ -46,14 +46,15 @@ export const TALK = `
 .text code { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .text a { color: var(--link); }
 .text a, .text code, .text strong { unicode-bidi: isolate; }
-.meta { display: flex; flex-wrap: wrap; gap: 0 8px; padding: 2px 6px 0; font-size: 12px; color: var(--soft); }
+.meta { display: flex; flex-wrap: wrap; align-items: center; gap: 0 8px; padding: 2px 6px 0; font-size: 12px; color: var(--soft); }
 .meta:empty { display: none; }
+.row.user .meta { justify-content: flex-end; }
 .row.stored:not(.tail) .meta { position: absolute; clip-path: inset(50%); }
 .group:not(:last-child) .row.stored .delivery, .row.stored:not(:last-child) .delivery { font-size: 0; }
 .group:not(:last-child) .row.stored .delivery::before, .row.stored:not(:last-child) .delivery::before { content: "✓"; content: "✓" / ""; font-size: 12px; }
 .row.queued .delivery, .row.sent .delivery { animation: late 1.2s step-end; }
 @keyframes late { from { opacity: 0; } }
-.live .text:not(.waiting) > :last-child::after, .live .text.waiting::after { content: ""; display: inline-block; inline-size: 8px; block-size: 8px;
+.live .text:not(.waiting) > p:last-child::after, .live .text > :is(ul, ol):last-child > li:last-child::after, .live pre:last-child > code::after, .live .text.waiting::after { content: ""; display: inline-block; inline-size: 8px; block-size: 8px;
   margin-inline-start: 6px; border-radius: 50%; background: var(--soft); animation: breathe 1.2s ease-in-out infinite; }
 .live .text.waiting { display: flex; align-items: center; min-height: 41px; }
 .live .text.waiting::after { margin-inline: 11px 22px; box-shadow: -11px 0 var(--soft), 11px 0 var(--soft); }
@@ -62,6 +63,7 @@ export const TALK = `
   border-radius: 16px; background: var(--surface); }
 .composer:focus-within { border-color: var(--ring); box-shadow: 0 0 0 1px var(--ring); }
 .ask { min-width: 0; resize: none; border: 0; outline: 0; background: none; color: inherit; font: inherit; font-size: 16px; line-height: 1.4; padding: 8px 9px; max-height: 160px; }
+.ask:placeholder-shown { direction: inherit; }
 .ask::placeholder { color: var(--soft); opacity: 1; }
 .length { grid-column: 1 / -1; grid-row: 2; padding-inline: 9px; font-size: 12px; color: var(--soft); }
 .length:empty { display: none; }
@@ -75,7 +77,7 @@ export const TALK = `
 @media (prefers-reduced-motion: reduce) { *, *::after { animation: none !important; transition: none !important; } }
 @media (forced-colors: active) {
   .text, .launcher, .send, .stop, .badge { border: 1px solid; }
-  .stop span, .live .text::after, .live .text > :last-child::after { forced-color-adjust: none; background: CanvasText !important; }
+  .stop span, .live .text::after, .live .text ::after { forced-color-adjust: none; background: CanvasText !important; }
   .composer:focus-within { outline: 2px solid Highlight; }
 }
 `;

@@ -1,4 +1,4 @@
-"""Debian's Chromium for the tests of what a person sees."""
+"""Debian's Chromium for the tests of what a person sees: one for all tests of a file, with nothing left between them."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 try:
     from playwright.async_api import Browser, async_playwright
@@ -15,11 +16,19 @@ except ImportError as error:  # pragma: no cover
     pytest.skip(f"the browser tests need playwright: {error}", allow_module_level=True)
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser of its own for each test. Missing: a skip that says so, and in CI a failure."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of a file run in the loop that its browser is driven from."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running_chromium() -> AsyncIterator[Browser]:
+    """Missing: a skip that says so, and in CI a failure."""
     program = Path("/usr/bin/chromium")
     found = program if program.exists() else shutil.which("chromium")
     if found is None:
@@ -33,3 +42,11 @@ async def chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def chromium(running_chromium: Browser) -> AsyncIterator[Browser]:
+    """A browser without a page: every test opens contexts of its own, which end with it."""
+    yield running_chromium
+    for context in running_chromium.contexts:
+        await context.close()

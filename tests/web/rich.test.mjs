@@ -3,17 +3,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { blocks, spans } from '../../app/web/widget/rich.js';
+import { blocks, plain as shown, spans } from '../../app/web/widget/rich.js';
 import { seeded } from './support.mjs';
 
 /** @param {string} text */
 const shape = (text) => blocks(text).map(({ kind, lines }) => [kind, ...lines]);
 /** @param {string} text */
 const parts = (text) => spans(text).map(({ kind, text: shown, href }) => (href === undefined ? [kind, shown] : [kind, shown, href]));
-/** Everything that a person sees of it. @param {string} text @returns {string} */
-const shown = (text) => blocks(text).map(({ kind, lines }) => lines.map((line) => (kind === 'pre' ? line : seen(line))).join('\n')).join('\n');
-/** @param {string} line @returns {string} */
-const seen = (line) => spans(line).map(({ kind, text }) => (kind === 'bold' ? seen(text) : text)).join('');
 /** What isn't a fence, nor the word after one. @param {string} text @returns {string} */
 const unfenced = (text) => {
   let inside = false;

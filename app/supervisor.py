@@ -102,10 +102,11 @@ class Supervisor:
     def _start(self, replica: _Replica) -> None:
         replica.name, replica.started = replica_name(), time.monotonic()
         replica.starts += 1
-        control = self._faults.open(replica.name)
+        control = None
         try:
+            control = self._faults.open(replica.name)
             replica.process = self._spawn(Inherited(replica.name, replica.sockets, control, self._faults.faults))
-        except OSError as error:  # out of memory or processes: that may pass
+        except OSError as error:  # out of memory, processes or files: that may pass
             self._log.error("replica_not_started", number=replica.number, error=error.strerror)
             self._postpone(replica)
             return

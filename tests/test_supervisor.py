@@ -1,5 +1,7 @@
 """The supervisor with real processes: who serves, who is restarted, who is left at the end (nobody)."""
 
+import errno
+import io
 import os
 import re
 import signal
@@ -13,7 +15,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 
+from app.faults import FaultInjector
+from app.listening import listen
+from app.supervisor import Supervisor
 from tests.support.poll import until
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +145,32 @@ async def test_a_replica_that_keeps_crashing_is_started_less_and_less_often(run:
     await until(four, what="four starts")
     assert started[3] - started[0] > 1.2  # 0.2, 0.4 and 0.8 s, besides the time to start and crash; without growth 0.6
     assert supervised.process.poll() is None
+
+
+def test_a_machine_that_is_short_of_files_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = structlog.wrap_logger(structlog.PrintLogger(io.StringIO()))
+    faults, said = FaultInjector(log, enabled=True), list[str]()
+    command = [sys.executable, "-c", ""]
+    with listen("127.0.0.1", 0) as shared:
+        supervisor = Supervisor(
+            shared, [], os.environ, faults, drain_seconds=0, log=log, say=said.append, command=command
+        )
+        (replica,) = supervisor._replicas
+
+        def none_left(_name: str) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        with monkeypatch.context() as short:
+            short.setattr(faults, "open", none_left)
+            supervisor._start_due()
+        assert (said, replica.process) == ([], None)
+        assert replica.due > time.monotonic() - 1
+        replica.due = 0
+        supervisor._start_due()
+        assert len(said) == 1
+        assert replica.process is not None
+        replica.process.wait()
+        faults.end()
 
 
 async def test_refused_settings_end_the_supervisor_with_the_same_exit_code(run: Callable[..., Supervised]) -> None:

@@ -16,7 +16,7 @@ from app.agents.port import Agent, Change, NextMessage, Piece, Turn
 
 WORD_SECONDS: Final = 0.075
 MOST_PACED: Final = 400
-"""Words of an attempt that are paced, half a minute's: the rest comes at once, or a turn's time could run out."""
+"""Words of an attempt that are paced, half a minute's: the rest comes at once."""
 AGAIN: Final = "…\n\nLet me start again: "
 """Before the answer of a second attempt that isn't the one the reader has seen the beginning of."""
 

@@ -187,9 +187,10 @@ def _summary(task: Task, handoff: Handoff) -> Summary:
 
 
 def _where_written(task: Task) -> list[str]:
-    """The page that the customer was on, as the site says: one line, or none."""
-    page = "".join(letter if letter.isprintable() else " " for letter in task.turn.context.get("page", ""))
-    return [f"(written on the page {page[:MOST_TEXT]})"] if page.strip() else []
+    """The page that the customer was on, as the site or the customer says: one line, where it ends is seen; or none."""
+    given = task.turn.context.get("page", "")
+    page = "".join(letter if letter.isprintable() and letter not in "“”" else " " for letter in given)
+    return [f"(written on the page “{page[:MOST_TEXT]}”)"] if page.strip() else []
 
 
 def _asked(task: Task) -> str:

@@ -59,7 +59,10 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """One version: its modules by their path below ``app/web``, and the ``bundle`` from which they were made."""
+    """One version: its modules by their path below ``app/web``, and the ``bundle`` from which they were made.
+
+    The ``bundle`` of a foreign version isn't kept: nobody stores it again.
+    """
 
     version: str
     bundle: bytes

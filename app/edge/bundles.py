@@ -13,7 +13,7 @@ from typing import Final
 
 from app.edge.assets import Assets, version_of
 
-MAX_STORED: Final = 512 * 1024  # bytes; a version is about 40 KB, unpacked 120 KB
+MAX_STORED: Final = 512 * 1024  # bytes; a version is about 65 KB, unpacked 260 KB
 MAX_UNPACKED: Final = 2 * 1024 * 1024
 _SIGNATURE: Final = 32
 _GZIP: Final = 31  # zlib's number for a gzip header and the largest window

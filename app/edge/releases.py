@@ -8,6 +8,7 @@ store or the memory busy.
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
@@ -16,11 +17,13 @@ from app.core.errors import StoreUnavailableError
 from app.edge.assets import Assets
 from app.edge.bundles import MAX_STORED, BundleError, pack, unpack
 
-REFRESH_SECONDS: Final = 86_400.0  # how often the own version is stored again: a key lives for 30 days
+REFRESH_SECONDS: Final = 3_600.0  # how often the own version is stored again: a fail-over can lose it
 RETRY_SECONDS: Final = 5.0
 LOOKUP_SECONDS: Final = 2.0
-MOST_KEPT: Final = 4  # foreign versions in memory, about a quarter of a megabyte each
-MOST_MISSES: Final = 512  # unknown versions remembered; when there are more, the store isn't asked
+MOST_KEPT: Final = 32
+"""Foreign versions in memory, a third of a megabyte each: as many as a release a day leaves alive. With fewer, who asks
+for one after the other would have a replica unpack and compress all the time."""
+MOST_MISSES: Final = 512  # unknown versions remembered, the newest
 MISS_SECONDS: Final = 5.0
 
 
@@ -45,8 +48,9 @@ class Releases:
         self._log = structlog.get_logger()
         self._kept: dict[str, Assets] = {}  # the one used last is the last
         self._misses: dict[str, float] = {}  # until when; the oldest is the first
-        self._one = asyncio.Lock()  # one look-up at a time: a page asks for its modules all at once
+        self._one = asyncio.Lock()  # one look-up at a time, for the modules of a page and whatever is made up
         self._due = float("-inf")
+        self._failing = False
 
     async def publish(self) -> None:
         """Store the own version, so that the other replicas can serve it."""
@@ -54,13 +58,16 @@ class Releases:
         try:
             await self._store.write(self.own.version, pack(self.own.bundle, self._secrets))
             self._log.debug("release_stored", version=self.own.version)
+            self._failing = False
         except StoreUnavailableError as error:
             wait = RETRY_SECONDS
-            self._log.debug("release_not_stored", version=self.own.version, reason=str(error))
+            say = self._log.debug if self._failing else self._log.warning  # once, not every few seconds
+            say("release_not_stored", version=self.own.version, reason=str(error))
+            self._failing = True
         self._due = self._clock() + wait
 
     async def keep(self) -> None:
-        """Publish again once a day, and soon after the store couldn't be reached; until cancelled."""
+        """Publish again every hour, and soon after the store couldn't be reached; until cancelled."""
         while True:
             await asyncio.sleep(random.uniform(0.5, 1.0) * RETRY_SECONDS)  # noqa: S311 - jitter
             if self._clock() >= self._due:
@@ -80,8 +87,6 @@ class Releases:
         async with self._one:
             if (known := self._known(version)) is not None or self._missed(version):
                 return known  # whoever was before us asked for the same
-            if len(self._misses) >= MOST_MISSES:
-                raise StoreUnavailableError("too many unknown versions were asked for")
             return await self._look_up(version)
 
     def _known(self, version: str) -> Assets | None:
@@ -106,8 +111,10 @@ class Releases:
             found = None
         if found is None:
             self._misses[version] = self._clock() + MISS_SECONDS
+            if len(self._misses) > MOST_MISSES:  # made up: to refuse more would shut the true ones out
+                del self._misses[next(iter(self._misses))]
         else:
-            self._kept[version] = found
+            self._kept[version] = found = replace(found, bundle=b"")
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         return found

@@ -10,7 +10,7 @@ from app.store.keys import release_key
 from app.store.node import Node
 
 LIFE_SECONDS: Final = 30 * 86_400
-"""I11. Each replica in service prolongs it daily."""
+"""I11. Each replica in service prolongs it every hour."""
 _SHARD: Final = 0  # of no conversation
 
 

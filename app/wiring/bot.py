@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from app.agents.paced import WORD_SECONDS, Paced
+from app.agents.paced import MOST_PACED, WORD_SECONDS, Paced
 from app.agents.port import Agent
 from app.agents.registry import UnknownAgentError, make_agent
 from app.core.session import Head
@@ -45,4 +45,5 @@ async def make_bot(settings: Settings, store: RedisStore, node: Node, stack: Asy
 def _shown(agent: Agent, settings: Settings) -> Agent:
     """In demo mode an answer takes its time, so that something can happen in the middle of it."""
     own_pace = settings.agent == "echo" and settings.echo_delay_ms > 0
-    return Paced(agent, WORD_SECONDS) if settings.demo and not own_pace else agent
+    most = settings.turn_seconds / 4 / MOST_PACED  # or the pace alone could use a turn's time up
+    return Paced(agent, min(WORD_SECONDS, most)) if settings.demo and not own_pace else agent

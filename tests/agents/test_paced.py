@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from app.agents.paced import AGAIN, MOST_PACED, WORD_SECONDS, Paced
 from app.agents.port import Agent, Audit, Category, Change, NextMessage, Piece, Turn
 from app.core.session import new_head
+from app.settings import Settings
+from app.wiring.bot import make_bot
 from tests.support.agents import Agent as Scripted
 
 HEAD = new_head("s")
@@ -91,6 +95,18 @@ async def test_a_long_answer_does_not_use_its_time_up(monkeypatch: pytest.Monkey
     when = [at for at, _ in await timed(says("word " * 5000), monkeypatch)]
     assert len(when) == 5000
     assert when[-1] == when[MOST_PACED] == pytest.approx(0.1 * MOST_PACED, abs=0.11)
+
+
+@pytest.mark.parametrize(("limit", "delay"), [(120.0, WORD_SECONDS), (3600.0, WORD_SECONDS), (10.0, 0.00625)])
+async def test_the_pace_takes_a_quarter_of_a_turns_time_at_most(limit: float, delay: float) -> None:
+    store: Any = None  # this agent needs none
+    settings = Settings(agent="echo", demo=True, turn_seconds=limit)
+    async with AsyncExitStack() as stack:
+        agent = (await make_bot(settings, store, store, stack)).agent
+        assert isinstance(agent, Paced)
+        assert agent.delay == delay
+        plain = (await make_bot(replace(settings, demo=False), store, store, stack)).agent
+        assert not isinstance(plain, Paced)
 
 
 async def test_a_question_for_a_secret_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:

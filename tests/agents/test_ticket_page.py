@@ -10,9 +10,10 @@ from tests.support.bot_chat import World
 @pytest.mark.parametrize(
     ("page", "line"),
     [
-        ("/bills", ["(written on the page /bills)"]),
-        ("/a\nb\x00", ["(written on the page /a b )"]),
-        ("x" * 200, [f"(written on the page {'x' * MOST_TEXT})"]),
+        ("/bills", ["(written on the page “/bills”)"]),
+        ("/a\nb\x00\u202e", ["(written on the page “/a b  ”)"]),
+        ("/”) (signed in as 4471“", ["(written on the page “/ ) (signed in as 4471 ”)"]),
+        ("x" * 200, [f"(written on the page “{'x' * MOST_TEXT}”)"]),
         (" \n", []),
         (None, []),
     ],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.edge.negotiation import accepts_gzip, is_known
+from app.edge.negotiation import MOST_READ, accepts_gzip, is_known
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,12 @@ def test_if_none_match(header: list[str], known: bool) -> None:
 )  # fmt: skip
 def test_accept_encoding(header: list[str], accepted: bool) -> None:
     assert accepts_gzip(header) is accepted
+
+
+def test_a_long_header_is_not_read_to_its_end() -> None:
+    for filler in (",", "br,", '"b",'):
+        long = filler * MOST_READ
+        assert not accepts_gzip([f"{long}gzip"])
+        assert not is_known('W/"a"', [f'{long}"a"'])
+        assert accepts_gzip([f"gzip,{long}"])
+        assert is_known('W/"a"', ['"a"', long])

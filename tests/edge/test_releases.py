@@ -165,18 +165,22 @@ def test_a_release_fits_with_room_to_grow() -> None:
     assert len(pack(own, SECRETS)) * 4 < MAX_STORED
 
 
-async def test_all_modules_of_a_page_are_one_look_up() -> None:
+async def test_all_modules_of_a_page_are_one_look_up_and_there_is_one_at_a_time() -> None:
     shelf = Shelf()
     version, here = stored(shelf, "other"), replica(shelf)
     shelf.gate.clear()
-    asked = [asyncio.create_task(here.find(version)) for _ in range(20)]
+    asked = [asyncio.create_task(here.find(name)) for name in [version] * 20 + ["0" * 32]]
     await until(lambda: shelf.read_versions)
-    shelf.gate.set()
-    assert all(await asyncio.gather(*asked))
+    await asyncio.sleep(0)
     assert shelf.read_versions == [version]
+    shelf.gate.set()
+    *found, none = await asyncio.gather(*asked)
+    assert (all(found), none) == (True, None)
+    assert shelf.read_versions == [version, "0" * 32]
 
 
-async def test_few_foreign_versions_are_kept_those_used_last() -> None:
+async def test_as_many_foreign_versions_are_kept_as_are_alive_those_used_last() -> None:
+    assert MOST_KEPT >= 30, "a release a day"
     shelf = Shelf()
     here = replica(shelf)
     first, *others = [stored(shelf, f"release {n}") for n in range(MOST_KEPT + 3)]
@@ -185,27 +189,31 @@ async def test_few_foreign_versions_are_kept_those_used_last() -> None:
         assert await here.find(version)
         assert await here.find(first)
     assert shelf.read_versions == [first, *others], "the first was used all the time"
-    assert len(here._kept) == MOST_KEPT
+    assert (len(here._kept), here._kept[first].bundle) == (MOST_KEPT, b"")
 
 
-async def test_unknown_versions_reach_the_store_once_and_not_without_end() -> None:
+async def test_an_unknown_version_is_looked_up_once_in_a_while() -> None:
     shelf, clock = Shelf(), Clock()
-    here, known = replica(shelf, clock), stored(shelf, "other")
-    assert await here.find(known)
+    here = replica(shelf, clock)
     for _ in range(3):
         assert await here.find("0" * 32) is None
-    assert shelf.read_versions == [known, "0" * 32]
-    for n in range(1, MOST_MISSES):
-        assert await here.find(f"{n:032x}") is None
-    with pytest.raises(StoreUnavailableError):
-        await here.find("f" * 32)
-    assert await here.find(known), "what is known is served all the same"
-    assert await here.find(f"{1:032x}") is None
-    assert len(shelf.read_versions) == 1 + MOST_MISSES
+    assert shelf.read_versions == ["0" * 32]
     clock.now += MISS_SECONDS
     late = stored(shelf, "stored meanwhile")
     assert await here.find(late)
     assert here._misses == {}
+
+
+async def test_made_up_versions_shut_no_true_one_out_and_are_not_remembered_without_end() -> None:
+    shelf = Shelf()
+    here, true = replica(shelf), stored(shelf, "other")
+    for n in range(MOST_MISSES * 2):
+        assert await here.find(f"{n:032x}") is None
+    assert await here.find(true)
+    assert len(here._misses) == MOST_MISSES
+    reads = len(shelf.read_versions)
+    assert await here.find(f"{MOST_MISSES * 2 - 1:032x}") is None
+    assert len(shelf.read_versions) == reads, "the newest are"
 
 
 async def test_a_store_that_is_away_or_slow_is_no_miss(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +232,7 @@ async def test_a_store_that_is_away_or_slow_is_no_miss(monkeypatch: pytest.Monke
     assert await here.find(version)
 
 
-async def test_the_own_version_is_stored_daily_and_soon_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_own_version_is_stored_every_hour_and_soon_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     shelf, clock = Shelf(), Clock()
     here = replica(shelf, clock)
     monkeypatch.setattr(releases, "RETRY_SECONDS", 0.01)

@@ -1,26 +1,31 @@
 """Modules joined to chunks: a page gets what it needs in one answer, not in forty of which each names the next.
 
-Each module becomes a function that takes what it imports and returns what it exports; nothing else of it is changed.
-Must never guess: a module that isn't written as expected here, or imports in a circle, stops the start.
+Each module becomes a function that takes what it imports, out of all that was exported before, and returns what it
+exports; nothing else of it is changed. Must never guess: a module that isn't written as expected here, imports in a
+circle, or exports a name that another one exports stops the start.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from posixpath import dirname, join, normpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from posixpath import basename, dirname, join, normpath
 from typing import Final
 
 ENTRIES: Final = ("widget/element.js", "sdk/session.js")
 LAZY: Final = {"widget/panel.js": "widget/element.js"}
 """What is loaded later, and the chunk that is there by then: it holds the modules of both."""
-_IMPORT: Final = re.compile(r"^import (?:(\{[^}]*\}) from )?'(\.[^']+)';\n", re.MULTILINE)
+_IMPORT: Final = re.compile(r"^import (?:\{([^}]*?),?\s*\} from )?'(\.[^']+)';\n", re.MULTILINE)
 _EXPORT: Final = re.compile(r"^export ((?:async )?function\*?|class|const) (\w+)", re.MULTILINE)
 _LEFT: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_TAKEN: Final = re.compile(r"(\w+)(?:: \w+)?")
+_BEGIN: Final = "const all = {};\nconst add = (module) => Object.assign(all, module(all));\n"
+_BESIDE: Final = re.compile(r"['`]\.\.?/.*")
+"""A path that a module says itself: it starts from the chunk's folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """``imports``: the names taken, as a pattern, and the path they come from."""
+    """``imports``: the names taken, as in a pattern, and the path they come from."""
 
     path: str
     imports: tuple[tuple[str, str], ...]
@@ -31,7 +36,7 @@ class Module:
     def of(cls, path: str, text: str) -> "Module":
         """Raises ``ValueError`` if it isn't written in one of the few ways that are known."""
         imports = tuple(
-            (names.replace(" as ", ": ") or "{}", normpath(join(dirname(path), target)))
+            (names.strip().replace(" as ", ": "), normpath(join(dirname(path), target)))
             for names, target in _IMPORT.findall(text)
         )
         body = _IMPORT.sub("", text)
@@ -39,22 +44,18 @@ class Module:
         body = _EXPORT.sub(r"\1 \2", body)
         if left := _LEFT.search(body):
             raise ValueError(f"{path}: can't be joined: {left.group()[:80]}")
+        if not text.endswith("\n"):
+            raise ValueError(f"{path}: can't be joined: its last line has no end")
         return cls(path, imports, exports, body)
 
+    def takes(self, path: str) -> set[str]:
+        """What it imports from there."""
+        return {name for names, target in self.imports if target == path for name in _TAKEN.findall(names)}
 
-@dataclass(slots=True)
-class _Chunk:
-    """``known``: the names of modules by their path; the ``lines`` define them."""
-
-    known: dict[str, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, module: Module) -> None:
-        takes = ", ".join(names for names, _ in module.imports)
-        given = ", ".join(self.known[path] for _, path in module.imports)
-        name = self.known[module.path] = f"m{len(self.known)}"
-        gives = ", ".join(module.exports)
-        self.lines.append(f"const {name} = (({takes}) => {{\n{module.body}return {{ {gives} }};\n}})({given});\n")
+    def joined(self) -> str:
+        """As it stands in a chunk."""
+        takes = ", ".join(names for names, _ in self.imports if names)
+        return f"add(({{ {takes} }}) => {{\n{self.body}return {{ {', '.join(self.exports)} }};\n}});\n"
 
 
 def chunks(texts: Mapping[str, str]) -> dict[str, str]:
@@ -63,33 +64,32 @@ def chunks(texts: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ValueError: a module can't be joined.
     """
-    found = {}
-    for entry in ENTRIES:
-        if entry in texts:
-            found[entry] = _joined(texts, entry, [])
+    found = {entry: _joined(entry, [], _ordered(texts, entry)) for entry in ENTRIES if entry in texts}
     for entry, base in LAZY.items():
         if entry in texts:
-            found[entry] = _joined(texts, entry, [module.path for module in _ordered(texts, base)])
+            found[entry] = _joined(entry, _ordered(texts, base), _ordered(texts, entry))
     return found
 
 
-def _joined(texts: Mapping[str, str], entry: str, there: Iterable[str]) -> str:
-    chunk = _Chunk()
-    modules = _ordered(texts, entry)
-    if shared := [path for path in there if path in {module.path for module in modules}]:
-        chunk.lines.append(f"import {{ modules }} from './{LAZY[entry].rpartition('/')[2]}';\n")
-        for path in shared:
-            chunk.known[path] = f"m{len(chunk.known)}"
-            chunk.lines.append(f"const {chunk.known[path]} = modules['{path}'];\n")
-    for module in modules:
-        if module.path not in chunk.known:
-            chunk.add(module)
-    own = modules[-1]
-    chunk.lines.append(f"export const {{ {', '.join(own.exports)} }} = {chunk.known[own.path]};\n")
+def _joined(entry: str, there: Sequence[Module], modules: Sequence[Module]) -> str:
+    _check(entry, [*there, *(module for module in modules if module not in there)])
+    lines = [f"import {{ add, all }} from './{basename(LAZY[entry])}';\n" if there else _BEGIN]
+    lines += [module.joined() for module in modules if module not in there]
+    lines += [f"export const {{ {', '.join(modules[-1].exports)} }} = all;\n"]
     if entry in LAZY.values():
-        listed = ", ".join(f"'{path}': {name}" for path, name in chunk.known.items())
-        chunk.lines.append(f"export const modules = {{ {listed} }};\n")
-    return "".join(chunk.lines)
+        lines += ["export { add, all };\n"]
+    return "".join(lines)
+
+
+def _check(entry: str, modules: Iterable[Module]) -> None:
+    """What each of them alone can't know."""
+    owners: dict[str, str] = {}
+    for module in modules:
+        for name in module.exports:
+            if owners.setdefault(name, module.path) != module.path:
+                raise ValueError(f"{module.path}: can't be joined: {owners[name]} exports {name}, too")
+        if dirname(module.path) != dirname(entry) and (beside := _BESIDE.search(module.body)):
+            raise ValueError(f"{module.path}: can't be joined: {beside.group()[:80]}")
 
 
 def _ordered(texts: Mapping[str, str], entry: str) -> list[Module]:
@@ -106,6 +106,8 @@ def _ordered(texts: Mapping[str, str], entry: str) -> list[Module]:
         module = Module.of(path, texts[path])
         for _, target in module.imports:
             visit(target)
+            if missing := module.takes(target).difference(done[target].exports):
+                raise ValueError(f"{path}: can't be joined: {target} doesn't export {', '.join(sorted(missing))}")
         above.pop()
         done[path] = module
 

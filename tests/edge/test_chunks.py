@@ -20,7 +20,7 @@ SMALL = {
         "export const hello = 'hello';\nconst own = 'words';\nexport class Words { get own() { return own; } }\n"
     ),
     PANEL: (
-        "import { hello as greeting, Words } from '../sdk/words.js';\nimport { made, make } from './dom.js';\n"
+        "import {\n  hello as greeting,\n  Words,\n} from '../sdk/words.js';\nimport { made, make } from './dom.js';\n"
         "const own = 'panel';\nmake('panel');\n"
         "export const panel = [greeting, own, new Words().own, ...made];\n"
     ),
@@ -54,11 +54,14 @@ def test_a_chunk_stands_in_the_place_of_its_entry_and_repeats_nothing() -> None:
         "export let x = 1;\n",
         "import everything from './dom.js';\n", "import * as dom from './dom.js';\n", "import { make } from 'lib';\n",
         "import { make } from './missing.js';\n", "import { element } from './element.js';\n", "import './dom.js'\n",
+        "import { made, other } from './dom.js';\n", "import { other as make } from './dom.js';\n",
+        "import './dom.js';\nexport const made = 1;\n", "export const a = 1", "// no end",
+        "import '../sdk/words.js';\nimport '../sdk/beside.js';\n",
     ],
 )  # fmt: skip
 def test_what_cannot_be_joined_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"can't be joined|isn't there or imports it"):
-        chunks({**SMALL, ELEMENT: text})
+        chunks({**SMALL, "sdk/beside.js": "const url = new URL('./words.js', import.meta.url);\n", ELEMENT: text})
 
 
 def test_all_of_the_widget_is_small() -> None:

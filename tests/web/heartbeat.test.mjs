@@ -103,3 +103,20 @@ test('reconnected: the impatience begins anew', () => {
   browser.socket.say(welcome());
   assert.equal(browser.sockets.length, 3);
 });
+
+test('a frame that needs longer than that comes through in the end, and then it is as impatient as before', () => {
+  const { browser } = asking();
+  browser.chance = 0;
+  /** @returns {number} seconds of silence until it connected anew */
+  const left = () => {
+    const { length } = browser.sockets;
+    let ms = 0;
+    for (; browser.sockets.length === length; ms += 100) browser.clock.go(100);
+    browser.welcome({ recovered: true, seq: browser.sockets.length > 3 ? 2 : 1 });
+    return Math.round(ms / 1000);
+  };
+  assert.deepEqual([left(), left()], [10, 15]);
+  browser.clock.go(20_000);
+  browser.socket.say(answered(2, 1));
+  assert.deepEqual([left(), left(), left(), left()], [10, 15, 25, 25]);
+});

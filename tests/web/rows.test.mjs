@@ -22,6 +22,13 @@ test('an answer keeps its key from the first dot to the stored message', () => {
   assert.deepEqual(rows.map((row) => [row?.text, row?.live]), [['', true], ['he', true], ['answer 1', false]]);
 });
 
+test('between an answer and the end of its turn no other row comes and goes', () => {
+  const rows = [[], [delta(1, 1, 1, 'llo')]].map((late) => rowsOf([...begun, delta(1, 0, 0, 'he'), answered(2, 1), ...late]));
+  assert.deepEqual(rows.map((one) => one.map(({ key }) => key)), [['u:u1', 'a:1:0'], ['u:u1', 'a:1:0']]);
+  const next = rowsOf([...begun, answered(2, 1), delta(1, 0, 0, 'and', { part: 1 })]);
+  assert.deepEqual(next.map(({ key }) => key), ['u:u1', 'a:1:0', 'a:1:1']);
+});
+
 test('a message keeps its key from queued to stored', () => {
   const state = /** @type {const} */ ('queued');
   const entry = { id: 'x', text: 't', at: 1, session: null, state, reason: null, note: null, notBefore: 0, tries: 0 };

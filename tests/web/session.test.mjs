@@ -121,6 +121,35 @@ for (const code of [4404, 4401]) {
   });
 }
 
+test('the conversation was erased while no page was open: what waits for it is not sent into the next one', () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  browser.welcome().say(asked(1), answered(2, 1), ended(3, 1));
+  browser.socket.end(1006);
+  tab.session.send('my account number');
+  tab.session.close();
+  const { session } = browser.tab();
+  /** @type {number[]} */
+  const gone = [];
+  session.on('gone', ({ code }) => gone.push(code));
+  const first = browser.welcome({ seq: 0 });
+  assert.deepEqual([gone, first.of('send'), first.closed], [[4404], [], true]);
+  browser.clock.go(1_000);
+  const next = browser.welcome({ session: 's2', token: 'token-s2' });
+  assert.deepEqual([next.of('hello')[0].token, next.of('send'), waiting(session)], [null, [], ['my account number failed']]);
+});
+
+test('a conversation without an event yet is resumed by a reload', () => {
+  const browser = new Browser();
+  const { session } = browser.tab();
+  browser.welcome().end(1006);
+  session.send('hello');
+  session.close();
+  browser.tab();
+  const socket = browser.welcome();
+  assert.deepEqual([socket.of('hello')[0].token, socket.of('send').length], ['token-s1', 1]);
+});
+
 test('two tabs of a site share a conversation; one that finds it gone takes the other along', () => {
   const browser = new Browser();
   const one = browser.tab();

@@ -23,6 +23,12 @@ export class Clock {
   /** @param {unknown} timer */
   clear(timer) { this.timers = this.timers.filter((one) => one !== timer); }
 
+  /** Somebody puts the clock back; what is waited for comes no later. @param {number} ms */
+  back(ms) {
+    this.time -= ms;
+    for (const timer of this.timers) timer.at -= ms;
+  }
+
   /** Lets time pass, running what is due in order. @param {number} ms */
   go(ms) {
     const until = this.time + ms;

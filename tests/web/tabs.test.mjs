@@ -108,7 +108,7 @@ test('following another tab writes nothing', () => {
   first.say({ type: 'error', code: 'text_invalid', message: 'Not this.', id, retry_after: null });
   a.session.retry(id);
   first.say(asked(1, { id }));
-  assert.deepEqual(browser.writes, [OUT + id, OUT + id, OUT + id, OUT + id]);
+  assert.deepEqual(browser.writes, [OUT + id, OUT + id, OUT + id, 'baton:server.test:begun', OUT + id]);
 });
 
 test('two tabs keep the order of one person', () => {

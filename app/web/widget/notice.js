@@ -48,7 +48,7 @@ export class Notice {
   draw() {
     const { words, since } = this;
     const stopped = this.status?.phase === 'stopped';
-    const lasts = since === null ? 0 : Date.now() - since;
+    const lasts = since === null ? 0 : Math.abs(Date.now() - since);
     let text = this.passing;
     if (stopped) text = words.stopped;
     else if (since !== null && lasts >= CALM_MS) text = lasts < PATIENT_MS ? words.reconnecting : words.offline;

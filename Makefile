@@ -44,7 +44,7 @@ run: setup ## serve two replicas on a store of their own, data in .baton (ARGS="
 	@exec .venv/bin/baton serve --replicas 2 $(DEMO) $(ARGS)
 
 test: setup ## every test but those of containers, chaos and bench (ARGS="-k name")
-	$(PY) -m pytest -n $(JOBS) --dist loadfile -m "not containers and not chaos and not bench" $(ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not containers and not chaos and not bench" $(ARGS)
 
 test-containers: setup ## the tests that need a Docker engine
 	@status=0; $(PY) -m pytest -m containers $(ARGS) || status=$$?; \

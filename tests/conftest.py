@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,17 @@ def pytest_configure() -> None:
     """A busy machine is no failure: Hypothesis neither times examples nor how long it takes to make them."""
     settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
     settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that drive a browser mostly wait, the others mostly compute: spread among them they cost little time."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [path for path in files if any(item.get_closest_marker("browser") for item in files[path])]
+    others = [path for path in files if path not in waiting]
+    places = {path: (n + 0.5) / len(group) for group in (waiting, others) for n, path in enumerate(group)}
+    items[:] = [item for path in sorted(files, key=lambda path: (places[path], str(path))) for item in files[path]]
 
 
 @pytest.fixture(scope="session", autouse=True)

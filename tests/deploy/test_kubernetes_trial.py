@@ -32,11 +32,18 @@ def socket() -> Iterator[Path]:
 
 async def setting(socket: Path, name: str) -> str | None:
     """What the server says of a setting."""
-    await until(socket.exists, what="the socket of a server with the trial's redis.conf")
     client = redis.asyncio.Redis(
         unix_socket_path=str(socket), password="trial", decode_responses=True, retry=Retry(NoBackoff(), 0)
     )
+
+    async def answers() -> bool:  # the socket is there a moment before anybody listens on it
+        try:
+            return bool(await client.ping())
+        except redis.ConnectionError:
+            return False
+
     async with client:
+        await until(answers, what="a server with the trial's redis.conf")
         return (await client.config_get(name))[name]
 
 

@@ -126,6 +126,7 @@ def test_the_files_of_a_folder_change_the_version(tmp_path: Path) -> None:
         (signed(gzip.compress(bytes(MAX_UNPACKED + 1))), "too large unpacked"),
         (signed(bytes(MAX_STORED)), "too large"),
     ],
+    ids=range(9),
 )
 async def test_anything_else_in_the_store_is_refused(value: bytes, why: str) -> None:
     version = version_of(bundle("asked for"))
@@ -136,7 +137,7 @@ async def test_anything_else_in_the_store_is_refused(value: bytes, why: str) -> 
     assert await replica(shelf).find(version) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"a.js": 1}', b'{"a.js": null}', b'{"a.js": "x"', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"a.js": 1}', b'{"a.js": null}', b'{"a.js": "x"', b"\xff"], ids=repr)
 def test_a_bundle_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(BundleError, match="not a bundle"):
         unpack(pack(content, SECRETS), version_of(content), SECRETS)

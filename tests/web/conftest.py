@@ -1,4 +1,4 @@
-"""Debian's Chromium for the tests of what a person sees: one for all tests of a file, with nothing left between them."""
+"""Debian's Chromium for the tests of what a person sees: one for all tests of a file, nothing left between them."""
 
 import os
 import shutil

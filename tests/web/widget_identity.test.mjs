@@ -118,10 +118,26 @@ test('a site whose function fails signs nobody in or out', async () => {
   const { session, identity } = page();
   identity.set(token('ada'));
   await identity.check();
+  identity.wait = 0;
   const failing = () => { throw new Error('the site’s own fault'); };
   identity.source = failing;
   identity.asked = null;
   const fault = await identity.check().then(() => null, (error) => error);
   assert.equal(fault?.message, 'the site’s own fault');
+  session.welcome = null; // nobody is asked without a connection
+  await settled();
+  assert.deepEqual(session.said, [token('ada')]);
+});
+
+test('a site that can not say who it is now is asked again later', async () => {
+  const { session, identity } = page();
+  identity.wait = 5;
+  let asked = 0;
+  identity.source = async () => { if ((asked += 1) === 1) throw new Error('the site is away'); return token('ada'); };
+  const told = await identity.check().then(() => 'nothing', ({ message }) => message);
+  assert.equal(told, 'the site is away', 'it is the site that failed, and its console says so');
+  await identity.check();
+  assert.deepEqual([asked, session.said.length], [1, 0], 'not at once');
+  for (let n = 0; n < 1000 && session.said.length === 0; n += 1) await settled();
   assert.deepEqual(session.said, [token('ada')]);
 });

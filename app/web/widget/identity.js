@@ -13,6 +13,7 @@ export class Identity {
     this.session = session;
     this.storage = storage;
     this.source = /** @type {Source} */ (null);
+    this.wait = 10_000; // ms until a site that failed is asked again
     this.asked = /** @type {string|null} the connection and state for which the site was asked */ (null);
   }
 
@@ -32,13 +33,23 @@ export class Identity {
     const now = `${id} ${state.auth === 'expired'}`;
     if (this.asked === now) return;
     this.asked = now;
-    const token = typeof source === 'function' ? await source() : source;
+    const token = typeof source === 'function' ? await this.ask(source) : source;
     if (this.source !== source || session.transcript.session !== id) return;
     if (!token) return this.left(id);
     const who = `${id} ${fingerprint(subject(token))}`;
     if (state.auth === 'authenticated' && this.storage.get(KEY) === who) return;
     this.storage.set(KEY, who);
     session.identify(token);
+  }
+
+  /** A site that can't say now is asked again later. @param {() => string|null|Promise<string|null>} source */
+  async ask(source) {
+    try {
+      return await source();
+    } catch (error) {
+      setTimeout(() => { this.asked = null; void this.check(); }, this.wait);
+      throw error; // the site's own, for its console
+    }
   }
 
   /** The customer has signed out of the site; a sign-in in the chat itself stays. @param {string} id */

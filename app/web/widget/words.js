@@ -31,8 +31,7 @@ export const EN = {
   error_unauthorized: 'Your sign-in could not be confirmed.', error_session_gone: 'This was written in an earlier conversation.',
   error_conversation_ended: 'This conversation has ended.', error_text_invalid: 'This text can’t be sent.',
   error_too_large: 'This message is too long.', error_rate_limited: 'A little too fast. It is sent in a moment.',
-  error_unavailable: 'It is kept and sent as soon as possible.', error_bad_frame: 'This can’t be sent.',
-  error_unknown_turn: 'There is nothing to stop.',
+  error_unavailable: 'It is kept and sent as soon as possible.',
 };
 
 /** @typedef {typeof EN} Words */

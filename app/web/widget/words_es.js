@@ -28,6 +28,5 @@ export const ES = {
   error_unauthorized: 'No se pudo confirmar tu identidad.', error_session_gone: 'Se escribió en una conversación anterior.',
   error_conversation_ended: 'Esta conversación ha terminado.', error_text_invalid: 'Este texto no se puede enviar.',
   error_too_large: 'Este mensaje es demasiado largo.', error_rate_limited: 'Un poco rápido. Se envía en un momento.',
-  error_unavailable: 'Se guarda y se envía en cuanto sea posible.', error_bad_frame: 'Esto no se puede enviar.',
-  error_unknown_turn: 'No hay nada que detener.',
+  error_unavailable: 'Se guarda y se envía en cuanto sea posible.',
 };

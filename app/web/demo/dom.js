@@ -21,7 +21,4 @@ export function element(tag, className = '', text = '') {
   return made;
 }
 
-/** Touches the document only if there is something new to say. @param {Element} node @param {string} text */
-export function tell(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
+export { say as tell } from '../widget/dom.js';

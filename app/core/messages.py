@@ -113,16 +113,10 @@ class Event(msgspec.Struct, frozen=True):
         turn = "null" if self.turn is None else self.turn
         return f'{{"seq":{self.seq},"mark":"{self.mark}","at":"{rfc3339(self.at_ms)}","turn":{turn},{self.body}'
 
-    @property
-    def text(self) -> str:
-        """The text of a message; empty for any other event."""
-        return str(orjson.loads("{" + self.body).get("text", ""))
-
-    @property
-    def context(self) -> dict[str, str]:
-        """Where the customer was when writing a message, as the site says; empty for any other event."""
-        context: dict[str, str] = orjson.loads("{" + self.body).get("context", {})
-        return context
+    def said(self) -> tuple[str, dict[str, str]]:
+        """The text of a message, and where the customer was when writing it; both empty for any other event."""
+        fields = orjson.loads("{" + self.body)
+        return str(fields.get("text", "")), fields.get("context", {})
 
     def document(self) -> dict[str, Any]:
         """The event as a mapping, for export and for reading a text back."""

@@ -109,10 +109,10 @@ class Answering:
     def _turn(self, run: Run, draft: Draft) -> Turn:
         lease = run.lease
         secret = None if lease.sealed is None else self.unseal(lease.sealed, lease.sid) or Secret("")
+        text, context = lease.event.said()
         return Turn(
-            lease.sid, lease.turn, lease.attempt, lease.event.text, run.now.head, lease.part,
-            draft.writer.answer.stored, self.wall_ms(), secret, lease.event.mark,
-            lease.event.context,
+            lease.sid, lease.turn, lease.attempt, text, run.now.head, lease.part,
+            draft.writer.answer.stored, self.wall_ms(), secret, lease.event.mark, context,
         )  # fmt: skip
 
     async def _take(self, run: Run, draft: Draft, piece: Piece) -> None:

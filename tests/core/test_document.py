@@ -75,7 +75,7 @@ def test_a_context_is_in_the_document_and_back() -> None:
     assert [entry.get("context") for entry in before["conversation_history"]] == [{"page": "/bills"}, None]
     for written in (before, {key: value for key, value in before.items() if key != "events"}):
         found = document.read(copy.deepcopy(written), "s", "9")
-        assert [entry.context for entry in found.events[:2]] == [{"page": "/bills"}, {}]
+        assert [entry.said()[1] for entry in found.events[:2]] == [{"page": "/bills"}, {}]
 
 
 @pytest.mark.parametrize("context", [None, [], {"page": 1}, {"page": "x" * 201}, {"a b": "x"}])

@@ -26,9 +26,16 @@ def serving(server: RedisServer, env: Mapping[str, str], *, without: str = "") -
     """A ready replica for tests of any scope, judged at its end; the setting named `without` isn't given to it."""
     replica = ReplicaProcess(server.url, env=dict(DEFAULTS) | dict(env))
     replica._env.pop(without, None)
+    with running(replica):
+        yield replica
+
+
+@contextmanager
+def running(replica: ReplicaProcess) -> Iterator[None]:
+    """From its start to its end, where it is judged."""
     try:
         asyncio.run(replica.launch())
-        yield replica
+        yield
         judge(replica)
     finally:
         replica.discard()

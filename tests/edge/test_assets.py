@@ -14,7 +14,7 @@ from app.edge.bundles import pack
 from app.edge.releases import REFRESH_SECONDS, RETRY_SECONDS
 from app.store.keys import release_key
 from app.store.releases import LIFE_SECONDS
-from tests.edge.helpers import DEFAULTS, judge
+from tests.edge.helpers import DEFAULTS, judge, running
 from tests.support.other_release import OtherRelease
 from tests.support.poll import until
 from tests.support.redis_server import RedisServer
@@ -32,12 +32,8 @@ PUBLIC = {
 def newer(empty_redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaProcess]:
     """A replica of the next release, on the Redis of this one's."""
     started = OtherRelease(empty_redis.url, tmp_path_factory.mktemp("releases"), "newer", DEFAULTS)
-    try:
-        asyncio.run(started.launch())
+    with running(started):
         yield started
-        judge(started)
-    finally:
-        started.discard()
 
 
 class Http:

@@ -59,7 +59,7 @@ async def test_nothing_of_it_is_shown_while_the_agent_is_slow(chat: Chat, ear: E
     assert await seen_while_slow(desk, slow, chat, ear) == []
     (stored,) = ear.parsed()
     assert isinstance(stored, Events)
-    assert [event.text for event in stored.events] == ["".join(QUESTION), ""]
+    assert [event.said()[0] for event in stored.events] == ["".join(QUESTION), ""]
     assert (chat.field("asking"), chat.said()[1]) == ("1", ("assistant", 1, "".join(QUESTION)))
 
 
@@ -81,7 +81,7 @@ async def test_a_message_before_it_is_shown_and_one_after_it(chat: Chat, ear: Ea
     slow = Slow("Sure.", NextMessage(), "asking", *QUESTION, NextMessage(), "It ", "is ", "hidden.", stop=4)
     published = await seen_while_slow(desk_of(chat.store, Scripted(slow.answer)), slow, chat, ear)
     assert [type(one) for one in published] == [Events]
-    texts = [event.text for one in ear.parsed() if isinstance(one, Events) for event in one.events]
+    texts = [event.said()[0] for one in ear.parsed() if isinstance(one, Events) for event in one.events]
     assert texts == ["What is your PIN?", "It is hidden.", ""]
     assert chat.field("asking") == "1"
 

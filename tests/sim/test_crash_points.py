@@ -112,7 +112,7 @@ def test_a_late_first_piece_takes_nothing_back(wire: Wire, sim_scripts: Scripts)
             world.loop.advance(0.002)
         _ = world.loop.start(None, client.cancel(1))
         world.settle((SID,))
-        assert [event.text for event in world.log(SID)][1].startswith("a b c")
+        assert [event.said()[0] for event in world.log(SID)][1].startswith("a b c")
         assert not check([client.reader.log])
         assert not judge(world.rest(SID), world.told[SID], may_fail=False)
 

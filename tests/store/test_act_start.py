@@ -35,7 +35,7 @@ async def test_on_an_idle_conversation_the_turn_is_the_callers(chat: Chat, other
     lease = done(await other_store.act(starting(chat))).lease
     assert lease is not None
     assert (lease.turn, lease.attempt, lease.crashes, lease.part, lease.last, lease.text) == (4, 1, 0, 0, -1, "")
-    assert (lease.event, lease.event.text, lease.sealed) == (chat.log()[3], "", None)
+    assert (lease.event, lease.event.said()[0], lease.sealed) == (chat.log()[3], "", None)
     assert (chat.field("owner"), chat.field("turn"), chat.indexed()) == ("other", "4", True)
     assert await chat.store.claim(chat.sid, new_mark()) is None, "it is held"
     assert await other_store.delta(lease, 0, 0, 0, "becau") is None
@@ -77,7 +77,7 @@ async def test_it_waits_behind_a_running_turn_which_the_caller_goes_on_with(
     assert second is not None
     third = (await other_store.commit(chat.commitment(second, say("two")))).next
     assert third is not None
-    assert (third.turn, third.attempt, third.event.text, third.last) == (3, 1, "", -1)
+    assert (third.turn, third.attempt, third.event.said()[0], third.last) == (3, 1, "", -1)
     assert (await other_store.commit(chat.commitment(third, say("because")))).next is None
     ends = [turn for kind, turn, _ in chat.said() if kind == "turn_end"]
     assert (ends, chat.todo()) == ([1, 2, 3], [])

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -26,3 +26,14 @@ async def until(
         if time.monotonic() >= deadline:
             raise TooLate(f"{what} didn't come within {timeout:g} s (last: {value!r})")
         await asyncio.sleep(every)
+
+
+async def first_of(*ways: Coroutine[Any, Any, None]) -> None:
+    """Until the first of them ends; the others are ended then."""
+    tasks = [asyncio.create_task(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

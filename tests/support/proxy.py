@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
+from tests.support.poll import first_of
 from tests.support.redis_server import RedisServer
 
 _CHUNK: Final = 65536
@@ -72,16 +73,7 @@ class Proxy:
                 ends.append(to_redis)
                 pipe = Pipe(to_redis.get_extra_info("sockname")[1], deaf=self.deafen_new)
                 self.pipes.append(pipe)
-                ways = {
-                    asyncio.create_task(_forward(reader, to_redis, None)),
-                    asyncio.create_task(_forward(from_redis, writer, pipe)),
-                }
-                try:
-                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    for way in ways:
-                        way.cancel()
-                    await asyncio.gather(*ways, return_exceptions=True)
+                await first_of(_forward(reader, to_redis, None), _forward(from_redis, writer, pipe))
         finally:
             for end in ends:
                 end.transport.abort()

@@ -8,12 +8,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from playwright.async_api import Browser, BrowserContext
 
-from tests.support.replica import ADMIN_KEY, ReplicaProcess
+from tests.support.replica import ReplicaProcess
 from tests.web.chat import Chat
 from tests.web.sites import Front, Shop, shop_site
+from tests.web.stage import ANYBODY, exported, operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,16 @@ class Balanced:
 
     async def document(self, session: str) -> dict[str, Any]:
         """The whole conversation, as an operator exports it."""
-        found: dict[str, Any] = (await self._admin("GET", session)).json()
-        return found
+        return await exported(self._alive, session)
 
     async def erase(self, session: str) -> None:
         """As an operator does it; who is connected is told."""
-        await self._admin("DELETE", session)
+        async with operator(self._alive) as http:
+            (await http.delete(f"/api/sessions/{session}")).raise_for_status()
 
-    async def _admin(self, method: str, session: str) -> httpx.Response:
-        alive = next(replica for replica in self.replicas if replica.alive)
-        headers = {"authorization": f"Bearer {ADMIN_KEY}"}
-        async with httpx.AsyncClient(trust_env=False, base_url=alive.http_url, headers=headers, timeout=10) as http:
-            return (await http.request(method, f"/api/sessions/{session}")).raise_for_status()
+    @property
+    def _alive(self) -> ReplicaProcess:
+        return next(replica for replica in self.replicas if replica.alive)
 
 
 @asynccontextmanager
@@ -63,7 +61,7 @@ async def balanced(
     browser: Browser, redis_url: str, *, replicas: int = 1, env: Mapping[str, str] | None = None
 ) -> AsyncIterator[Balanced]:
     """All of it, ready; `env` of the replicas."""
-    given = {"BATON_ALLOWED_ORIGINS": "*", **(env or {})}
+    given = ANYBODY | dict(env or {})
     async with AsyncExitStack() as stack:
         started = [
             await stack.enter_async_context(ReplicaProcess.start(redis_url=redis_url, env=given))

@@ -4,9 +4,10 @@ It must never read what it passes on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+
+from tests.support.poll import first_of
 
 AGED = (b"cache-control: public, max-age=300", b"age: 200000\r\ncache-control: public, max-age=300")
 
@@ -96,17 +97,6 @@ class Front:
                 await asyncio.sleep(due - clock())
             writer.write(data.replace(*AGED) if self.aged else data)
             await writer.drain()
-
-
-async def first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Until the first of them ends; the others are ended then."""
-    tasks = [asyncio.create_task(way) for way in ways]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Shop:

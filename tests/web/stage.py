@@ -63,9 +63,7 @@ class Stage:
 
     async def document(self, session: str) -> dict[str, Any]:
         """The whole conversation, as an operator exports it."""
-        async with _admin(self.replica) as http:
-            found: dict[str, Any] = (await http.get(f"/api/sessions/{session}")).raise_for_status().json()
-            return found
+        return await exported(self.replica, session)
 
     async def imported(self, messages: Sequence[Mapping[str, Any]], **fields: Any) -> str:
         """A conversation of these messages, a minute apart and the last one now; its id."""
@@ -80,7 +78,7 @@ class Stage:
             "schema": 1, "session_id": session, "user_context": {"session_id": session, "auth_state": "anonymous"},
             "conversation_history": history, "created_at": times[0], "last_interaction": stamp(now), **fields,
         }  # fmt: skip
-        async with _admin(self.replica) as http:
+        async with operator(self.replica) as http:
             (await http.put(f"/api/sessions/{session}", json=document)).raise_for_status()
         return session
 
@@ -98,9 +96,17 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _admin(replica: ReplicaProcess) -> httpx.AsyncClient:
+def operator(replica: ReplicaProcess) -> httpx.AsyncClient:
+    """Asks a replica with the admin key."""
     headers = {"authorization": f"Bearer {ADMIN_KEY}"}
     return httpx.AsyncClient(trust_env=False, base_url=replica.http_url, headers=headers, timeout=30)
+
+
+async def exported(replica: ReplicaProcess, session: str) -> dict[str, Any]:
+    """The whole conversation, as an operator exports it."""
+    async with operator(replica) as http:
+        found: dict[str, Any] = (await http.get(f"/api/sessions/{session}")).raise_for_status().json()
+        return found
 
 
 @asynccontextmanager

@@ -129,10 +129,10 @@ export class BatonChat extends HTMLElement {
   /** @param {number} count */
   unread(count) {
     if (this.shown === null) return;
-    const { words, label } = options(this);
     const { badge, launcher } = this.shown;
     const text = count > 99 ? '99+' : String(count);
     if (badge.hidden === (count === 0) && badge.textContent === text) return;
+    const { words, label } = options(this);
     badge.hidden = count === 0;
     badge.textContent = text;
     launcher.ariaLabel = count === 0 ? label : `${label}, ${fill(count === 1 ? words.unread_one : words.unread_other, { n: count })}`;

@@ -54,8 +54,7 @@ export class RowView {
   who({ role, name, head }) {
     if (role === 'note' || role === 'day') return [];
     const label = make('span', { className: head && role !== 'user' ? 'name' : 'hidden' }, name ?? (role === 'user' ? this.words.you : this.words[role]));
-    if (role === 'user' || !head) return [label];
-    if (role === 'system') return [label];
+    if (role === 'user' || role === 'system' || !head) return [label];
     const hint = make('span', { className: 'kind' }, this.words[`${role}_hint`]);
     return [icon(role === 'agent' ? ICONS.person : ICONS.spark), label, hint];
   }

@@ -34,7 +34,7 @@ const BLANK = {
   head: true, tail: true,
 };
 
-/** @param {readonly Durable[]} events @param {Words} words @returns {Row[]} with a line for each new day */
+/** @param {readonly Durable[]} events @param {Words} words @returns {Row[]} */
 export function eventRows(events, words) {
   /** @type {Map<number|null, number>} assistant messages so far by turn */
   const parts = new Map();
